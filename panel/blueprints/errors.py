@@ -131,7 +131,7 @@ OFFICE_FORM_RENDERERS: Mapping[str, Callable[[ExpiredForm], ResponseReturnValue]
     "office_announcements.draft": office_announcements.form_again,
     "office_announcements.edit": office_announcements.form_again,
     "office_maintenance.close": office_maintenance.form_again,
-    "office_order.act": office_order.form_again,
+    "office_order.apply_action": office_order.form_again,
     "office_order.give": office_order.form_again,
     "office_order.set_status": office_order.form_again,
     "office_reviews.resolve": office_reviews.form_again,

@@ -253,5 +253,5 @@ def _upstream(name: str) -> PanelApi:
     return upstream
 
 
-def _note(act: str, name: str, detail: str) -> None:
-    audit_log.write(act, actor=getpass.getuser(), subject=f"provider {name}", detail=detail[:200], now=utc_now())
+def _note(action: str, name: str, detail: str) -> None:
+    audit_log.write(action, actor=getpass.getuser(), subject=f"provider {name}", detail=detail[:200], now=utc_now())

@@ -50,7 +50,7 @@ def _owners(engine: Engine) -> Any:
         .where(
             is_given(engine, LoginSession.token_hash, Text),
             LoginSession.ended_at.is_(None),
-            LoginSession.signed_in_at > bindparam("since", type_=LoginSession.signed_in_at.type),
+            LoginSession.logged_in_at > bindparam("since", type_=LoginSession.logged_in_at.type),
             is_login_allowed(),
         )
     )

@@ -22,7 +22,7 @@ WAITS_SECONDS = (0.1, 0.5, 2.0, 5.0)
 
 PROVIDERS = table_of(Provider)
 _ADDRESS = CompiledStatement(
-    lambda: select(PROVIDERS.c.kind, PROVIDERS.c.name, PROVIDERS.c.url, PROVIDERS.c.sealed_key).where(
+    lambda: select(PROVIDERS.c.kind, PROVIDERS.c.name, PROVIDERS.c.url, PROVIDERS.c.encrypted_key).where(
         PROVIDERS.c.id == bindparam("provider_id")
     )
 )
@@ -54,7 +54,7 @@ def is_answer(outcome: Outcome) -> bool:
     return False
 
 
-def record_with_retry(act: Callable[[], Result]) -> Result:
+def record_with_retry(write: Callable[[], Result]) -> Result:
     """Run this in its own transaction, with retries while the database fails.
 
     A provider answers once: if its answer were lost, nobody would know whether it has the order.
@@ -62,9 +62,9 @@ def record_with_retry(act: Callable[[], Result]) -> Result:
     for seconds in WAITS_SECONDS:
         try:
             with transaction():
-                return act()
+                return write()
         except (OperationalError, InterfaceError, NoConnection):
             log.warning("answer_not_written", again_in_seconds=seconds, exc_info=True)
             time.sleep(seconds)
     with transaction():
-        return act()
+        return write()

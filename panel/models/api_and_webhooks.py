@@ -50,14 +50,14 @@ class ApiTestCustomer(Base):
 class WebhookEndpoint(Base):
     """A customer's webhook endpoint, with its encrypted signing secret."""
 
-    __tablename__ = "receivers"
+    __tablename__ = "webhook_endpoints"
 
     id: Mapped[int] = mapped_column(primary_key=True)
     user_id: Mapped[int] = mapped_column(ForeignKey("users.id"), index=True)
     url: Mapped[str]
-    encrypted_secret: Mapped[str] = mapped_column("sealed_secret")
+    encrypted_secret: Mapped[str]
     # The previous secret also signs until `old_secret_until`.
-    encrypted_old_secret: Mapped[str] = mapped_column("sealed_old_secret", default="")
+    encrypted_old_secret: Mapped[str] = mapped_column(default="")
     old_secret_until: Mapped[datetime | None]
     balance_low_nanos: Mapped[int | None]
     made_at: Mapped[datetime]
@@ -94,11 +94,11 @@ class WebhookDelivery(Base):
 
     __tablename__ = "deliveries"
     __table_args__ = (
-        UniqueConstraint("receiver_id", "webhook_id"),
+        UniqueConstraint("endpoint_id", "webhook_id"),
         CheckConstraint(f"state IN ({kind_label(DeliveryState)})", name="state"),
         Index(
             "ix_deliveries_due",
-            "receiver_id",
+            "endpoint_id",
             "webhook_id",
             sqlite_where=text("due_at IS NOT NULL"),
             postgresql_where=text("due_at IS NOT NULL"),
@@ -106,7 +106,7 @@ class WebhookDelivery(Base):
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
-    endpoint_id: Mapped[int] = mapped_column("receiver_id", ForeignKey("receivers.id"))
+    endpoint_id: Mapped[int] = mapped_column(ForeignKey("webhook_endpoints.id"))
     webhook_id: Mapped[int] = mapped_column(ForeignKey("webhooks.id"))
     state: Mapped[str]
     tries: Mapped[int] = mapped_column(default=0)

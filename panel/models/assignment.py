@@ -11,9 +11,9 @@ from panel.db import Base
 class OrderAssignment(Base):
     """An operator's time-limited assignment to a manual order; one per order."""
 
-    __tablename__ = "claims"
+    __tablename__ = "order_assignments"
 
     order_id: Mapped[int] = mapped_column(ForeignKey("orders.id"), primary_key=True)
     operator_id: Mapped[int] = mapped_column(ForeignKey("users.id"))
-    claimed_at: Mapped[datetime]
+    assigned_at: Mapped[datetime]
     until: Mapped[datetime]

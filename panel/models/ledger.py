@@ -191,7 +191,7 @@ class ProposalKind(StrEnum):
 
     CREDIT = "credit"
     DEBIT = "debit"
-    DEPOSIT = "top_up"
+    DEPOSIT = "deposit"
     DISABLE = "disable"
     ENABLE = "enable"
     # A role in the office; the stored name is older than the roles.
@@ -239,15 +239,15 @@ class Proposal(Base):
     __table_args__ = (
         CheckConstraint("amount_nanos >= 0", name="amount_not_negative"),
         CheckConstraint(
-            "(kind IN ('credit', 'debit', 'top_up', 'approval_limit')) = (amount_nanos > 0)", name="amount"
+            "(kind IN ('credit', 'debit', 'deposit', 'approval_limit')) = (amount_nanos > 0)", name="amount"
         ),
         CheckConstraint(f"kind IN ({kind_label(ProposalKind)})", name="kind"),
         CheckConstraint(f"state IN ({kind_label(ProposalState)})", name="state"),
         CheckConstraint("decided_by IS NULL OR decided_by <> proposed_by", name="two_operators"),
-        CheckConstraint("(kind = 'top_up') = (top_up_id IS NOT NULL)", name="top_up"),
+        CheckConstraint("(kind = 'deposit') = (deposit_id IS NOT NULL)", name="deposit"),
         Index(
-            "uq_proposals_top_up",
-            "top_up_id",
+            "uq_proposals_deposit",
+            "deposit_id",
             unique=True,
             sqlite_where=text("state = 'open'"),
             postgresql_where=text("state = 'open'"),
@@ -262,7 +262,7 @@ class Proposal(Base):
     reason: Mapped[str]
     # Idempotency key of the form.
     form_key: Mapped[str] = mapped_column(unique=True)
-    top_up_id: Mapped[int | None] = mapped_column(ForeignKey("top_ups.id"))
+    deposit_id: Mapped[int | None] = mapped_column(ForeignKey("deposits.id"))
     proposed_by: Mapped[int] = mapped_column(ForeignKey("users.id"))
     proposed_at: Mapped[datetime]
     expires_at: Mapped[datetime]

@@ -64,7 +64,7 @@ class Mail(Base):
     email: Mapped[str]
     subject: Mapped[str]
     text: Mapped[str]
-    is_encrypted: Mapped[bool] = mapped_column("is_sealed", default=False)
+    is_encrypted: Mapped[bool] = mapped_column(default=False)
     # Unsubscribe path; empty if this kind can't be turned off.
     unsubscribe: Mapped[str] = mapped_column(default="")
     queued_at: Mapped[datetime]
@@ -102,7 +102,7 @@ class EmailLink(Base):
 
 
 class ResetRequest(Base):
-    """Someone typed this address where a forgotten password is said. The worker looks whether it is known."""
+    """Someone typed this address into the form for forgotten passwords. The worker checks whether it is known."""
 
     __tablename__ = "reset_requests"
 

@@ -15,19 +15,19 @@ from panel.models.ledger import kind_label
 class DepositRequest(Base):
     """A deposit requested by a customer, open until it is paid or refused."""
 
-    __tablename__ = "top_ups"
+    __tablename__ = "deposits"
     __table_args__ = (
         CheckConstraint("amount_nanos > 0", name="amount_positive"),
-        Index("uq_top_ups_checkout", "method", "checkout_id", unique=True),
-        Index("uq_top_ups_payment", "method", "payment_id", unique=True),
+        Index("uq_deposits_checkout", "method", "checkout_id", unique=True),
+        Index("uq_deposits_payment", "method", "payment_id", unique=True),
         Index(
-            "ix_top_ups_look_up",
+            "ix_deposits_look_up",
             "look_up_at",
             sqlite_where=text("look_up_at IS NOT NULL"),
             postgresql_where=text("look_up_at IS NOT NULL"),
         ),
         Index(
-            "ix_top_ups_holding",
+            "ix_deposits_holding",
             "customer_id",
             sqlite_where=text("holds_orders"),
             postgresql_where=text("holds_orders"),

@@ -176,7 +176,7 @@ class AuditLogEntry(Base):
 
     id: Mapped[int] = mapped_column(primary_key=True)
     actor: Mapped[str]
-    act: Mapped[str]
+    action: Mapped[str]
     subject: Mapped[str]
     detail: Mapped[str] = mapped_column(default="")
     at: Mapped[datetime]

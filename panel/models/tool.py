@@ -22,7 +22,7 @@ class Provider(Base):
     name: Mapped[str] = mapped_column(unique=True)
     kind: Mapped[str]
     url: Mapped[str] = mapped_column(default="")
-    encrypted_key: Mapped[str] = mapped_column("sealed_key", default="")
+    encrypted_key: Mapped[str] = mapped_column(default="")
     paused_at: Mapped[datetime | None]
     pause_reason: Mapped[str] = mapped_column(default="")
     # Circuit breaker: consecutive failed calls, and the time of the next allowed call.

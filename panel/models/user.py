@@ -45,7 +45,7 @@ class User(Base):
     # A `Role`: customer, or the role in the office.
     role: Mapped[str] = mapped_column(default=Role.CUSTOMER.value, server_default=Role.CUSTOMER.value)
     # Encrypted TOTP secret; empty without two-factor authentication.
-    encrypted_totp: Mapped[str] = mapped_column("sealed_totp", default="", server_default="")
+    encrypted_totp: Mapped[str] = mapped_column(default="", server_default="")
     # Time step of the last accepted code: this code and earlier ones are rejected (replay protection).
     totp_step: Mapped[int] = mapped_column(default=0, server_default="0")
     state_version: Mapped[int] = mapped_column(default=1)
@@ -71,14 +71,14 @@ class User(Base):
 class LoginSession(Base):
     """A login session on one device. The cookie holds the token, we store its hash; `ended_at` logs it out."""
 
-    __tablename__ = "sign_ins"
+    __tablename__ = "sessions"
 
     id: Mapped[int] = mapped_column(primary_key=True)
     user_id: Mapped[int] = mapped_column(ForeignKey("users.id"), index=True)
     token_hash: Mapped[str] = mapped_column(unique=True)
     device: Mapped[str]
     network: Mapped[str]
-    signed_in_at: Mapped[datetime]
+    logged_in_at: Mapped[datetime]
     seen_at: Mapped[datetime]
     ended_at: Mapped[datetime | None]
     # When this session passed two-factor authentication, which the office requires.
@@ -88,7 +88,7 @@ class LoginSession(Base):
 class PendingSession(Base):
     """A log-in with a correct password that still waits for the two-factor code. It opens nothing else."""
 
-    __tablename__ = "half_sign_ins"
+    __tablename__ = "pending_sessions"
 
     id: Mapped[int] = mapped_column(primary_key=True)
     user_id: Mapped[int] = mapped_column(ForeignKey("users.id"), index=True)

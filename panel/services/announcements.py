@@ -165,14 +165,14 @@ def _checked(title: str, text: str, audience: str) -> dict[str, str]:
     return {"title": title, "text": text, "audience": audience}
 
 
-def _changed(act: str, found: Announcement, detail: str, *, actor: str, now: datetime) -> Announcement:
+def _changed(action: str, found: Announcement, detail: str, *, actor: str, now: datetime) -> Announcement:
     found.version += 1
     db.session.flush()
-    _log(act, found, detail, actor=actor, now=now)
+    _log(action, found, detail, actor=actor, now=now)
     if found.published_at is not None:
         db.session.execute(update(Catalogue).values(version=Catalogue.version + 1))
     return found
 
 
-def _log(act: str, found: Announcement, detail: str, *, actor: str, now: datetime) -> None:
-    audit_log.write(act, actor=actor, subject=f"announcement:{found.id}", detail=detail[:200], now=now)
+def _log(action: str, found: Announcement, detail: str, *, actor: str, now: datetime) -> None:
+    audit_log.write(action, actor=actor, subject=f"announcement:{found.id}", detail=detail[:200], now=now)

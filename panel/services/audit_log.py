@@ -25,11 +25,11 @@ def checked_reason(typed: str) -> str:
     return reason
 
 
-def write(act: str, *, actor: str, subject: str, detail: str = "", now: datetime) -> None:
+def write(action: str, *, actor: str, subject: str, detail: str = "", now: datetime) -> None:
     """Add an entry in the transaction of the action itself. Raises RoleNotAllowed."""
-    if (action := roles.action_of(act)) is not None:
-        check_role(action, actor=actor)
-    db.session.add(AuditLogEntry(actor=actor, act=act, subject=subject, detail=detail, at=now))
+    if (needed := roles.action_of(action)) is not None:
+        check_role(needed, actor=actor)
+    db.session.add(AuditLogEntry(actor=actor, action=action, subject=subject, detail=detail, at=now))
     db.session.flush()
 
 

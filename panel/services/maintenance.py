@@ -83,8 +83,8 @@ def end_due(*, now: datetime) -> int:
     return ended
 
 
-def _changed(act: str, detail: str, *, actor: str, now: datetime) -> None:
-    audit_log.write(act, actor=actor, subject=SUBJECT, detail=detail, now=now)
+def _changed(action: str, detail: str, *, actor: str, now: datetime) -> None:
+    audit_log.write(action, actor=actor, subject=SUBJECT, detail=detail, now=now)
     # The banner and the order forms are cached under this version.
     db.session.execute(update(Catalogue).values(version=Catalogue.version + 1))
 

@@ -20,7 +20,7 @@ PAGE_VERSIONS = (
     .where(
         LoginSession.token_hash == bindparam("token_hash"),
         LoginSession.ended_at.is_(None),
-        LoginSession.signed_in_at > bindparam("since", type_=LoginSession.signed_in_at.type),
+        LoginSession.logged_in_at > bindparam("since", type_=LoginSession.logged_in_at.type),
         is_login_allowed(),
     )
 )

@@ -257,7 +257,7 @@ def _make(events: Sequence[_Event], *, now: datetime) -> None:
     webhook_ids = db.session.execute(_MAKE, rows).scalars().all()
     deliveries = [
         {
-            "receiver_id": endpoint_id,
+            "endpoint_id": endpoint_id,
             "webhook_id": webhook_id,
             "state": DeliveryState.WAITING,
             "tries": 0,

@@ -15,7 +15,7 @@ function move(by) {
   all[next]?.closest("tr").scrollIntoView({ block: "nearest" });
 }
 
-const acts = {
+const actions = {
   j: () => move(1),
   k: () => move(-1),
   x: () => document.activeElement?.closest("[data-keys] tbody tr")?.querySelector("input[type=checkbox]")?.click(),
@@ -35,9 +35,9 @@ document.addEventListener("keydown", (event) => {
   if (event.ctrlKey || event.metaKey || event.altKey || event.isComposing) return;
   const isTyping = event.target.closest("input:not([type=checkbox], [type=radio]), select, textarea");
   if (event.key === "Escape" && document.activeElement !== document.body) return document.activeElement.blur();
-  if (isTyping || keysAreOff() || !(event.key in acts)) return;
+  if (isTyping || keysAreOff() || !(event.key in actions)) return;
   event.preventDefault();
-  acts[event.key]();
+  actions[event.key]();
 });
 
 const keysSwitch = document.querySelector("[data-keys-switch]");

@@ -83,7 +83,7 @@ OFFICE = [
     KeptFormCase("office_deposits.confirm", "/office/deposits/{deposit}/confirmation", {"paid_as": "ABC-1234"}),
     KeptFormCase("office_deposits.refuse", "/office/deposits/{deposit}/refusal", {"refusal": TEXT}),
     KeptFormCase("office_order.give", "/office/orders/{order}/goodwill", {"amount": "0.5", "words": TEXT}),
-    KeptFormCase("office_order.act", "/office/orders/{order}/actions", {"act": "review", "why": TEXT}),
+    KeptFormCase("office_order.apply_action", "/office/orders/{order}/actions", {"action": "review", "why": TEXT}),
     KeptFormCase("office_tools.save", "/office/tools/page-visits", {"name": "Visits", "summary": TEXT}),
     KeptFormCase("office_tools.check", "/office/tools/page-visits/check", {"name": "Visits", "summary": TEXT}),
     KeptFormCase("office_tools.check_new", "/office/tools/new/check", {"slug": "page-likes", "summary": TEXT}),

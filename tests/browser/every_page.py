@@ -86,7 +86,9 @@ def fill(app: Flask) -> FilledPanel:
         credit = BalanceChange(
             ProposalKind.CREDIT, customer.id, 10**9, "A present.", "every-page", operator.id, "operator"
         )
-        proposed = second_approval.act(credit, balance_nanos=ledger.balance_nanos(customer.id), limit_nanos=0, now=now)
+        proposed = second_approval.move_or_propose(
+            credit, balance_nanos=ledger.balance_nanos(customer.id), limit_nanos=0, now=now
+        )
         draft = announcements.draft(
             title="We have news", text="Read it.", audience="everyone", actor="operator", now=now
         )
@@ -158,7 +160,7 @@ def fill(app: Flask) -> FilledPanel:
         "/office/tools/<slug>": tool.slug,
         "/office/tools/<slug>/providers": tool.slug,
         "group_id": str(group_id),
-        "act": "category",
+        "action": "category",
         # Leads back to the customer until the view was begun.
         "page": "orders",
         "/office/settings/<group>": SettingGroup.EMAIL.value,

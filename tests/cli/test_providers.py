@@ -41,7 +41,7 @@ def ran(app: Flask, *words: str, given: str = "") -> Result:
 
 
 def acts() -> list[str]:
-    return list(db.session.scalars(select(AuditLogEntry.act).order_by(AuditLogEntry.id)))
+    return list(db.session.scalars(select(AuditLogEntry.action).order_by(AuditLogEntry.id)))
 
 
 def test_a_provider_is_tested_by_its_balance(app: Flask, server: HostileProvider) -> None:

@@ -32,7 +32,7 @@ def execute(*statements: str) -> None:
         ("ALTER TABLE orders ADD COLUMN colour TEXT", "orders: column colour TEXT is not known here"),
         ("DROP INDEX ix_orders_history", "orders: index ix_orders_history (customer_id, id) is missing"),
         ("DROP INDEX uq_transfers_settling", "transfers: unique index uq_transfers_settling (order_id, kind) where …"),
-        ("DROP TABLE claims", "claims: column"),
+        ("DROP TABLE order_assignments", "order_assignments: column"),
     ],
 )
 def test_command_refuses_tables_that_differ(app: Flask, command: str, change: str, problem: str) -> None:

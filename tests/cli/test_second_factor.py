@@ -35,7 +35,7 @@ def test_reset_takes_the_second_factor_off_and_leaves_a_line(app: Flask, client:
     assert client.get("/office").location == "/account/second-factor?next=/office"
     line = db.session.query(AuditLogEntry).order_by(AuditLogEntry.id.desc()).first()
     assert line is not None
-    assert (line.act, line.subject, line.detail) == (
+    assert (line.action, line.subject, line.detail) == (
         "second factor reset",
         f"customer {operator.id}",
         "Called back on the known number",

@@ -141,7 +141,7 @@ def _approval() -> tuple[Act, Act]:
     made: list[int | None] = []
 
     def propose() -> None:
-        made.append(second_approval.act(credit, balance_nanos=10**10, limit_nanos=0, now=NOON).proposal_id)
+        made.append(second_approval.move_or_propose(credit, balance_nanos=10**10, limit_nanos=0, now=NOON).proposal_id)
 
     def take_back() -> None:
         assert made[0] is not None

@@ -183,7 +183,7 @@ def test_proposal_shows_its_amount_and_both_balances(client: FlaskClient, world:
         first.email,
     )
     with transaction():
-        done = second_approval.act(wanted, balance_nanos=before, limit_nanos=10**9, now=utc_now())
+        done = second_approval.move_or_propose(wanted, balance_nanos=before, limit_nanos=10**9, now=utc_now())
     signed_in(client, second)
 
     listed, one = page_of(client, "/office/approvals"), page_of(client, f"/office/approvals/{done.proposal_id}")
@@ -219,7 +219,7 @@ def test_canceling_many_shows_what_goes_back(office: FlaskClient, world: World) 
     held = [order_money(number).held for number in chosen]
 
     answer = office.post(
-        "/office/orders/actions", data={"act": "cancel", "order": chosen, "reason": "It stands still."}
+        "/office/orders/actions", data={"action": "cancel", "order": chosen, "reason": "It stands still."}
     )
 
     page = PageFigures(answer.text)

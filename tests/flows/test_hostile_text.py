@@ -77,7 +77,7 @@ OURS = _words(
     catalogue_imports.rows catalogue_imports.skipped catalogue_imports.state imported_tools.was
     component_days.component deliveries.state
     email_changes.new_token_hash email_changes.old_token_hash events.kind events.old_status events.source
-    events.status failed_tries.bucket half_sign_ins.token_hash heartbeats.worker incident_parts.component
+    events.status failed_tries.bucket pending_sessions.token_hash heartbeats.worker incident_parts.component
     order_fields.name incident_parts.state incident_updates.phase incidents.phase incidents.proposed_for
     invitations.role invitations.token_hash
     incidents.request_id incidents.slug mailed_links.purpose mailed_links.token_hash mails.key mails.kind
@@ -90,17 +90,18 @@ OURS = _words(
     proposals.role
     public_links.encrypted_token public_links.token_hash
     proposals.form_key proposals.kind proposals.state provider_calls.kind provider_calls.worker providers.kind
-    providers.sealed_key receivers.sealed_old_secret receivers.sealed_secret recovery_codes.code_hash refills.state
-    reviews.fingerprint reviews.kind scheduled_terms.changes settings.name sign_ins.token_hash
+    providers.encrypted_key webhook_endpoints.encrypted_old_secret
+    webhook_endpoints.encrypted_secret recovery_codes.code_hash refills.state
+    reviews.fingerprint reviews.kind scheduled_terms.changes settings.name sessions.token_hash
     terms.link_pattern terms.order_type
     terms.own_fields terms.quantity_rule ticket_entries.kind time_rules.held_why
     ticket_images.digest ticket_images.media_type ticket_images.thumbnail_type
     ticket_entries.request_id tickets.kind tickets.request_id tickets.state tools.provider_rate
     tools.set_by_hand tools.slug
-    top_ups.account top_ups.checkout_id top_ups.checkout_url top_ups.method top_ups.payment_id
-    top_ups.reference transfers.kind transfers.reason users.alerts_off users.notices_off users.password_hash
+    deposits.account deposits.checkout_id deposits.checkout_url deposits.method deposits.payment_id
+    deposits.reference transfers.kind transfers.reason users.alerts_off users.notices_off users.password_hash
     telegram_bot.token_hash telegram_links.code_hash telegram_messages.key
-    users.role users.sealed_totp users.telegram_off
+    users.role users.encrypted_totp users.telegram_off
     vouchers.code_hash vouchers.form_key vouchers.starts_with
     webhooks.body webhooks.kind webhooks.public_id
     """
@@ -178,7 +179,7 @@ def _add_what_is_rare(filled: every_page.FilledPanel) -> None:
             ),
             Measurement(component="ordering", state="degraded", at=utc_now(), text="x"),
             Voucher(code_hash="x", starts_with="X", note="x", amount_nanos=10**9, uses=1, made_at=NOON, form_key="x"),
-            AuditLogEntry(actor="x", act="x", subject="x", at=NOON),
+            AuditLogEntry(actor="x", action="x", subject="x", at=NOON),
             Maintenance(id=1, reason="x", began_at=NOON, ends_at=utc_now() + timedelta(days=1)),
             Favorite(user_id=order.customer_id, tool_id=order.tool_id, chosen_at=NOON),
             OrderField(order_id=order.id, name="comments", value="x"),

@@ -155,7 +155,7 @@ def test_sweep_clears_up_after_the_end_once() -> None:
     assert maintenance_sweep.sweep(worker="test") == 0
     assert db.session.scalars(select(Maintenance)).all() == []
     assert db.session.scalar(select(Catalogue.version)) == (version or 0) + 1
-    logged = db.session.scalars(select(AuditLogEntry.act).order_by(AuditLogEntry.id)).all()
+    logged = db.session.scalars(select(AuditLogEntry.action).order_by(AuditLogEntry.id)).all()
     assert logged == ["maintenance begin", "maintenance end"]
 
 
@@ -191,7 +191,7 @@ def test_operators_close_change_and_reopen_and_wrong_ends_change_nothing(client:
     assert client.post("/office/maintenance/end").status_code == 303
     assert maintenance.current(now=utc_now()) is None
     assert client.post("/office/maintenance/end").status_code == 409
-    logged = db.session.execute(select(AuditLogEntry.act, AuditLogEntry.actor).order_by(AuditLogEntry.id)).all()
+    logged = db.session.execute(select(AuditLogEntry.action, AuditLogEntry.actor).order_by(AuditLogEntry.id)).all()
     assert [tuple(row) for row in logged] == [
         ("maintenance begin", "ada@example.com"),
         ("maintenance begin", "ada@example.com"),

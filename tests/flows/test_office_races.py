@@ -55,7 +55,7 @@ def kinds_of(order_id: int) -> Counter[str]:
 
 
 def acts_logged(act: str) -> int:
-    return db.session.scalar(select(func.count()).select_from(AuditLogEntry).where(AuditLogEntry.act == act)) or 0
+    return db.session.scalar(select(func.count()).select_from(AuditLogEntry).where(AuditLogEntry.action == act)) or 0
 
 
 def test_goodwill_decided_by_two_operators_at_once_is_given_once(app: Flask) -> None:

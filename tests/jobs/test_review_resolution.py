@@ -44,7 +44,7 @@ def test_an_operator_may_say_under_which_id_it_was_sent(server: HostileProvider)
     assert attempts(order) == ["sent"]
     assert (reload(order).provider_order_id, order.unconfirmed_at, order.sync_at is not None) == ("815", None, True)
     assert server.count("add") == 1
-    assert db.session.scalars(select(AuditLogEntry.act)).all() == ["reviews resolve"]
+    assert db.session.scalars(select(AuditLogEntry.action)).all() == ["reviews resolve"]
 
 
 @pytest.mark.parametrize("given", ["", "abc", "-1", "0", "1.5", "٣"])

@@ -175,7 +175,7 @@ def test_undo_in_the_office_ends_the_schedule(client: FlaskClient, server: Hosti
     assert "The schedule is off" in result.text
     assert offered().price_micros_per_thousand == 900_000
     assert db.session.execute(select(Provider.import_hours, Provider.import_due_at)).all() == [(None, None)]
-    logged = db.session.execute(select(AuditLogEntry.act, AuditLogEntry.detail).order_by(AuditLogEntry.id)).all()
+    logged = db.session.execute(select(AuditLogEntry.action, AuditLogEntry.detail).order_by(AuditLogEntry.id)).all()
     assert logged[-1] == ("providers schedule", "no schedule, as an import is undone; it was every 6 hours")
 
 

@@ -88,7 +88,7 @@ def test_operator_lets_them_go_on_and_the_rest_is_canceled(ahead: SetClock) -> N
     assert swept() == 45
     assert open_reviews("time_rules") == []
     [line] = db.session.execute(
-        select(AuditLogEntry.act, AuditLogEntry.detail).where(AuditLogEntry.act == "time-rules resume")
+        select(AuditLogEntry.action, AuditLogEntry.detail).where(AuditLogEntry.action == "time-rules resume")
     )
     assert line == ("time-rules resume", "25 due: Looked at the clock.")
     with pytest.raises(BadInput):

@@ -107,10 +107,10 @@ def test_a_logged_out_device_is_rejected_immediately(client: FlaskClient, order_
 def test_a_device_is_signed_out_after_thirty_days(client: FlaskClient, order_id: int) -> None:
     tag = tag_for(client)
     with transaction():
-        db.session.execute(update(LoginSession).values(signed_in_at=utc_now() - sessions.LASTS + timedelta(minutes=1)))
+        db.session.execute(update(LoginSession).values(logged_in_at=utc_now() - sessions.LASTS + timedelta(minutes=1)))
     before = poll(client, tag)
     with transaction():
-        db.session.execute(update(LoginSession).values(signed_in_at=utc_now() - sessions.LASTS))
+        db.session.execute(update(LoginSession).values(logged_in_at=utc_now() - sessions.LASTS))
 
     assert order_id and (before, poll(client, tag)) == (304, 401)
 

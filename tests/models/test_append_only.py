@@ -19,7 +19,7 @@ APPEND_ONLY = (Transfer, OrderEvent, Terms, AuditLogEntry)
 def test_database_refuses_to_change_what_is_append_only(model: type[OrderEvent], statement: str) -> None:
     an_order(status=Status.PARTIAL)
     with transaction():
-        db.session.add(AuditLogEntry(actor="operator@example.com", act="look", subject="order:1", at=NOON))
+        db.session.add(AuditLogEntry(actor="operator@example.com", action="look", subject="order:1", at=NOON))
     before = db.session.scalar(select(func.count()).select_from(model))
 
     with pytest.raises(DatabaseError, match="append-only"), transaction():

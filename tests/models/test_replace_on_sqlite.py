@@ -22,7 +22,7 @@ def test_no_row_is_replaced(name: str, verb: str) -> None:
     table = Base.metadata.tables[name]
     an_order(status=Status.PARTIAL)
     with transaction():
-        db.session.add(AuditLogEntry(actor="operator@example.com", act="look", subject="order:1", at=NOON))
+        db.session.add(AuditLogEntry(actor="operator@example.com", action="look", subject="order:1", at=NOON))
         incident = Incident(slug="slow", request_id="12345678", title="Slow", phase="investigating", began_at=NOON)
         db.session.add(incident)
         db.session.flush()

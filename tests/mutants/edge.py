@@ -16,7 +16,7 @@ MUTANTS = (
         ("{versions.state_version}|", ""),
         ("{versions.catalogue_version}|", ""),
         ("|{address}", ""),
-        ("LoginSession.signed_in_at >", "LoginSession.signed_in_at <"),
+        ("LoginSession.logged_in_at >", "LoginSession.logged_in_at <"),
     ),
     *in_file(
         "panel/middleware/live_poll_304.py",

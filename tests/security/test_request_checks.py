@@ -209,7 +209,7 @@ def test_a_customers_session_is_not_written_at_each_use(client: FlaskClient) -> 
     customer = a_customer()
     signed_in(client, customer, at=NOON)
     with transaction():
-        db.session.execute(update(LoginSession).values(seen_at=NOON, signed_in_at=utc_now()))
+        db.session.execute(update(LoginSession).values(seen_at=NOON, logged_in_at=utc_now()))
 
     client.get("/account")
 

@@ -43,7 +43,7 @@ def test_draft_is_shown_to_nobody_until_it_is_published() -> None:
     assert [each.title for each in announcements.published(is_customer=False)] == ["New server"]
     with pytest.raises(ActionRefused), transaction():
         announcements.publish(found.id, is_pinned=True, with_mail=True, seen=2, actor="ada", now=NOON)
-    logged = db.session.scalars(select(AuditLogEntry.act).order_by(AuditLogEntry.id)).all()
+    logged = db.session.scalars(select(AuditLogEntry.action).order_by(AuditLogEntry.id)).all()
     assert logged == ["announcement draft", "announcement publish"]
 
 

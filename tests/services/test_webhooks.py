@@ -198,7 +198,7 @@ def test_moves_of_a_customer_without_endpoints_cost_no_statement_here(app: Flask
         orders = transitions.lock_orders(ids).values()
         transitions.apply_moves([transitions.Move(order, Status.COMPLETED, 0) for order in orders], now=NOON)
 
-    ours = ("receivers", "webhooks", "deliveries")
+    ours = ("webhook_endpoints", "webhooks", "deliveries")
     assert not [statement for statement in seen if any(table in statement for table in ours)]
 
 

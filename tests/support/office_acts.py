@@ -321,15 +321,15 @@ ACTS: dict[str, tuple[Action, Call]] = {
             w.review, Resolution(Decision.DONE, "Looked.", who.email), now=utc_now()
         ),
     ),
-    "office.second_approval.act": (
+    "office.second_approval.move_or_propose": (
         Action.MOVE_MONEY,
-        lambda w, who: second_approval.act(
+        lambda w, who: second_approval.move_or_propose(
             credit(w, who), balance_nanos=ledger.balance_nanos(w.customer), limit_nanos=LIMIT, now=utc_now()
         ),
     ),
-    "office.second_approval.act, above the limit": (
+    "office.second_approval.move_or_propose, above the limit": (
         Action.MOVE_MONEY,
-        lambda w, who: second_approval.act(
+        lambda w, who: second_approval.move_or_propose(
             credit(w, who), balance_nanos=ledger.balance_nanos(w.customer), limit_nanos=0, now=utc_now()
         ),
     ),

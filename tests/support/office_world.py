@@ -66,7 +66,7 @@ def a_world() -> World:
         held.holds_orders = True
         asked = BalanceChange(ProposalKind.CREDIT, customer.id, 10**9, "A gift.", "world", owner.id, owner.email)
         seen = ledger.balance_nanos(customer.id)
-        proposal_id = second_approval.act(asked, balance_nanos=seen, limit_nanos=0, now=now).proposal_id
+        proposal_id = second_approval.move_or_propose(asked, balance_nanos=seen, limit_nanos=0, now=now).proposal_id
         vouchers.make(NewVouchers(10**9, 1, 1, None, "A gift", "0" * 24, None, "root"), limit_nanos=LIMIT, now=now)
         answer = canned_answers.add(name="Hello", text="We look at it.", **root)
         news = {"title": "News", "text": "Read it.", "audience": "everyone"}

@@ -85,7 +85,7 @@ def statement_csv() -> ResponseReturnValue:
     found = _statement(period)
     return csv_stream(
         f"statement-{period.first}-to-{period.last}.csv",
-        head=["line", "at", "what", "order", "top_up", "reverses", "note", "out", "in", "balance"],
+        head=["line", "at", "what", "order", "deposit", "reverses", "note", "out", "in", "balance"],
         rows=_csv_rows(found, period, customer_id=current_user.id),
     )
 

@@ -232,10 +232,10 @@ def _order_id(word: str) -> int:
     return number
 
 
-def _or_error(act: Callable[[Call, str], int], call: Call, word: str) -> int | dict[str, str]:
+def _or_error(handle: Callable[[Call, str], int], call: Call, word: str) -> int | dict[str, str]:
     """Result for one id of a list: an id that is refused doesn't affect the others."""
     try:
-        return act(call, word)
+        return handle(call, word)
     except Refusal as refusal:
         return {"error": refusal.text}
     except PanelError as error:

@@ -32,8 +32,8 @@ def csv() -> ResponseReturnValue:
     except BadFilters as error:
         return _page(None, error.errors), 422
     lines = audit_log_search.all_lines(filters)
-    rows = ([line.id, iso(line.at), line.actor, line.act, line.subject, line.detail] for line in lines)
-    return csv_stream("audit-log.csv", head=["line", "at", "actor", "act", "subject", "detail"], rows=rows)
+    rows = ([line.id, iso(line.at), line.actor, line.action, line.subject, line.detail] for line in lines)
+    return csv_stream("audit-log.csv", head=["line", "at", "actor", "action", "subject", "detail"], rows=rows)
 
 
 def _page(filters: AuditLogFilters | None, errors: dict[str, str]) -> str:

@@ -155,7 +155,7 @@ def _wanted(deposit: DepositRequest, *, key: str) -> BalanceChange:
         key,
         person.id,
         person.email,
-        top_up_id=deposit.id,
+        deposit_id=deposit.id,
     )
 
 
@@ -170,7 +170,7 @@ def _page(deposit: DepositRequest, error: PanelError | None = None, *, form: str
         method=PaymentMethod(deposit.method),
         events=events.of_deposit(deposit),
         user=customers.find(deposit.customer_id),
-        proposal=next((each for each in waiting if each.row.top_up_id == deposit.id), None),
+        proposal=next((each for each in waiting if each.row.deposit_id == deposit.id), None),
         typed={
             "amount": request.form.get("amount", money.plain(deposit.asked_nanos)),
             "paid_as": request.form.get("paid_as", ""),

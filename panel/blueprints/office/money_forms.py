@@ -76,7 +76,9 @@ def _checked_key(key: str) -> str:
 
 def _move(wanted: BalanceChange) -> Done:
     with transaction():
-        return second_approval.act(wanted, balance_nanos=seen_nanos(), limit_nanos=limit_nanos(), now=utc_now())
+        return second_approval.move_or_propose(
+            wanted, balance_nanos=seen_nanos(), limit_nanos=limit_nanos(), now=utc_now()
+        )
 
 
 def _has_balance_moved(error: PanelError) -> bool:

@@ -33,8 +33,8 @@ bp = office_blueprint("order", reads=Action.LOOK, changes=Action.SET_ORDERS)
 MAX_COUNT = 10**15
 LIST = "/office/orders"
 # Fields that are shown again as typed after an error.
-TYPED = ("to", "remains", "start_count", "reason", "amount", "words", "act", "why")
-_ACTS = {act.value: act for act in (OrderAction.CANCEL, OrderAction.ASK, OrderAction.REVIEW)}
+TYPED = ("to", "remains", "start_count", "reason", "amount", "words", "action", "why")
+_ACTIONS = {action.value: action for action in (OrderAction.CANCEL, OrderAction.ASK, OrderAction.REVIEW)}
 _DONE = {
     OrderAction.CANCEL: "The order is canceled.",
     OrderAction.ASK: "The order is first in line for the worker’s next pass.",
@@ -93,13 +93,13 @@ def set_status(order_id: int) -> ResponseReturnValue:
 
 
 @bp.post("/orders/<int:order_id>/actions", action=Action.HANDLE_ORDERS)
-def act(order_id: int) -> ResponseReturnValue:
+def apply_action(order_id: int) -> ResponseReturnValue:
     """Cancel an order that no provider has yet, ask its provider now, or open a review."""
     try:
-        if request.form.get("act") not in _ACTS:
-            raise BadInput("Choose what to do with this order.", field="act")
+        if request.form.get("action") not in _ACTIONS:
+            raise BadInput("Choose what to do with this order.", field="action")
         requested = RequestedAction(
-            _ACTS[request.form["act"]], request.form.get("why", ""), layout.actor(), layout.operator_id()
+            _ACTIONS[request.form["action"]], request.form.get("why", ""), layout.actor(), layout.operator_id()
         )
         audit_log.checked_reason(requested.reason)
         with transaction():

@@ -75,7 +75,7 @@ def csv() -> ResponseReturnValue:
 
 
 @bp.post("/orders/actions")
-def act_on_many() -> ResponseReturnValue:
+def apply_action() -> ResponseReturnValue:
     """Bulk action: without `confirmed` a preview for each selected order; with it, the outcome for each."""
     now, chosen = utc_now(), [number for text in request.form.getlist("order") if (number := _number(text))]
     try:

@@ -54,15 +54,15 @@ def show(provider_id: int) -> ResponseReturnValue:
     return _page(provider_id)
 
 
-@bp.post("/providers/<int:provider_id>/<any(pause, resume):act>")
-def pause_or_resume(provider_id: int, act: str) -> ResponseReturnValue:
-    do = providers_view.pause if act == "pause" else providers_view.resume
+@bp.post("/providers/<int:provider_id>/<any(pause, resume):action>")
+def pause_or_resume(provider_id: int, action: str) -> ResponseReturnValue:
+    do = providers_view.pause if action == "pause" else providers_view.resume
     try:
         with transaction():
             do(provider_id, reason=typed("reason"), actor=operator().email, now=utc_now())
     except PanelError as error:
         return _page(provider_id, error), status_of(error)
-    flash("The provider is paused: it gets no new orders." if act == "pause" else "The provider gets orders again.")
+    flash("The provider is paused: it gets no new orders." if action == "pause" else "The provider gets orders again.")
     return redirect(url_for("office_providers.show", provider_id=provider_id), code=303)
 
 

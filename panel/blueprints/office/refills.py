@@ -40,36 +40,36 @@ def begin(refill_id: int) -> ResponseReturnValue:
 def end(refill_id: int) -> ResponseReturnValue:
     state = ENDS.get(request.form.get("state", ""))
 
-    def act() -> None:
+    def save() -> None:
         if state is None:
             raise BadInput("Choose how the refill ended.", field="state")
         reason = request.form.get("reason", "")
         refill_endings.end_by_operator(refill_id, state, reason=reason, actor=layout.actor(), now=utc_now())
 
-    return _do(act, f"Refill {refill_id} is {state}. Its order is Completed again; no money moved.")
+    return _do(save, f"Refill {refill_id} is {state}. Its order is Completed again; no money moved.")
 
 
 @bp.post("/cancellations/<int:cancellation_id>/answer")
 def answer(cancellation_id: int) -> ResponseReturnValue:
     state = ANSWERS.get(request.form.get("state", ""))
 
-    def act() -> None:
+    def save() -> None:
         if state is None:
             raise BadInput("Choose an answer.", field="state")
         reason = request.form.get("reason", "")
         cancellations.answer_by_operator(cancellation_id, state, reason=reason, actor=layout.actor(), now=utc_now())
 
-    return _do(act, f"The request to stop is {state}. Money moves when the order ends.")
+    return _do(save, f"The request to stop is {state}. Money moves when the order ends.")
 
 
-def _do(act: Callable[[], None], words: str) -> ResponseReturnValue:
+def _do(save: Callable[[], None], message: str) -> ResponseReturnValue:
     """Run the action and redirect, or show the queue with the error."""
     try:
         with transaction():
-            act()
+            save()
     except PanelError as error:
         return _page(error), error.http_status
-    flash(words)
+    flash(message)
     return redirect(layout.back(PAGE), code=303)
 
 

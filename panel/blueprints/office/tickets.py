@@ -86,7 +86,7 @@ def answer(ticket_id: int) -> ResponseReturnValue:
     except PanelError as error:
         return _refused(ticket_id, error)
 
-    def act() -> None:
+    def save() -> None:
         operator_actions.answer(
             ticket_id,
             operator=_operator(),
@@ -99,7 +99,7 @@ def answer(ticket_id: int) -> ResponseReturnValue:
         )
 
     done = f"Ticket {own.id} is answered{' and closed' if closes else ''}."
-    return _done(own.id, act, said=done)
+    return _done(own.id, save, message=done)
 
 
 @bp.get("/tickets/<int:ticket_id>/images/<int:image_id>")
@@ -111,43 +111,43 @@ def image(ticket_id: int, image_id: int) -> ResponseReturnValue:
 def note(ticket_id: int) -> ResponseReturnValue:
     own = _ticket_or_404(ticket_id)
 
-    def act() -> None:
+    def save() -> None:
         text, request_id = request.form.get("note", ""), request.form.get("request_id", "")
         operator_actions.note(ticket_id, operator=_operator(), text=text, request_id=request_id, now=utc_now())
 
-    return _done(own.id, act, said="The note is saved. The customer doesn’t see it.")
+    return _done(own.id, save, message="The note is saved. The customer doesn’t see it.")
 
 
 @bp.post("/tickets/<int:ticket_id>/assignee")
 def assign(ticket_id: int) -> ResponseReturnValue:
     own = _ticket_or_404(ticket_id)
 
-    def act() -> None:
+    def save() -> None:
         to, was = (_number(request.form.get(name, "")) or None for name in ("assignee", "was"))
         operator_actions.assign(ticket_id, operator=_operator(), assignee_id=to, was_id=was, now=utc_now())
 
-    return _done(own.id, act, said=f"The assignment of ticket {own.id} is saved.")
+    return _done(own.id, save, message=f"The assignment of ticket {own.id} is saved.")
 
 
 @bp.post("/tickets/<int:ticket_id>/closing")
 def close(ticket_id: int) -> ResponseReturnValue:
     own = _ticket_or_404(ticket_id)
 
-    def act() -> None:
+    def save() -> None:
         seen = _number(request.form.get("seen", ""))
         operator_actions.close(ticket_id, operator=_operator(), seen=seen, now=utc_now())
 
-    return _done(own.id, act, said=f"Ticket {own.id} is closed.")
+    return _done(own.id, save, message=f"Ticket {own.id} is closed.")
 
 
 @bp.post("/tickets/<int:ticket_id>/reopening")
 def reopen(ticket_id: int) -> ResponseReturnValue:
     own = _ticket_or_404(ticket_id)
 
-    def act() -> None:
+    def save() -> None:
         operator_actions.reopen(ticket_id, operator=_operator(), now=utc_now())
 
-    return _done(own.id, act, said=f"Ticket {own.id} is open again and waiting for us.")
+    return _done(own.id, save, message=f"Ticket {own.id} is open again and waiting for us.")
 
 
 def answer_again(error: ExpiredForm) -> ResponseReturnValue:
@@ -156,16 +156,16 @@ def answer_again(error: ExpiredForm) -> ResponseReturnValue:
     return _refused(ticket_id, error)
 
 
-def _done(ticket_id: int, act: Callable[[], None], *, said: str) -> ResponseReturnValue:
+def _done(ticket_id: int, save: Callable[[], None], *, message: str) -> ResponseReturnValue:
     """Run the action and redirect to the ticket, or show the ticket with the error and the typed values."""
     try:
         with transaction():
-            act()
+            save()
     except NotFound:
         raise
     except PanelError as error:
         return _refused(ticket_id, error)
-    flash(said)
+    flash(message)
     return redirect(url_for("office_tickets.show", ticket_id=ticket_id), code=303)
 
 

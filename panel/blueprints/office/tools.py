@@ -129,17 +129,17 @@ def cancel_scheduled(slug: str, scheduled_id: int) -> ResponseReturnValue:
     return redirect(url_for("office_tools.show", slug=slug), code=303)
 
 
-@bp.post("/tools/<slug>/<any(hide, show):act>")
-def show_or_hide(slug: str, act: str) -> ResponseReturnValue:
+@bp.post("/tools/<slug>/<any(hide, show):action>")
+def show_or_hide(slug: str, action: str) -> ResponseReturnValue:
     _found(slug)
     try:
         with transaction():
             tool_editor.show_or_hide(
-                slug, is_hidden=act == "hide", reason=typed("reason"), actor=operator().email, now=utc_now()
+                slug, is_hidden=action == "hide", reason=typed("reason"), actor=operator().email, now=utc_now()
             )
     except PanelError as error:
         return _refused(slug, error)
-    flash(f"The tool {slug} is {'hidden' if act == 'hide' else 'shown'}.")
+    flash(f"The tool {slug} is {'hidden' if action == 'hide' else 'shown'}.")
     return redirect(url_for("office_tools.show", slug=slug), code=303)
 
 

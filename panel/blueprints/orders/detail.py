@@ -20,7 +20,7 @@ from panel.services.delivery_times import Measure
 from panel.services.orders import cancellations, goodwill, refills, request_progress
 from panel.services.orders import detail as order_detail
 from panel.services.orders.detail import OwnOrder
-from panel.services.orders.request_progress import Acts
+from panel.services.orders.request_progress import AvailableActions
 from panel.services.page_version import page_etag
 from panel.services.tickets import customer_list
 from panel.settings import Settings
@@ -47,7 +47,7 @@ def live(order_id: int) -> ResponseReturnValue:
     versions = _versions()
     own = _own_or_404(order_id)
     shown = _shown(order_id, versions)
-    return region_or_304(shown, lambda: _region(own, request_progress.acts(own, now=utc_now()), versions))
+    return region_or_304(shown, lambda: _region(own, request_progress.available_actions(own, now=utc_now()), versions))
 
 
 @bp.get("/receipt")
@@ -78,7 +78,7 @@ def request_refill(order_id: int) -> ResponseReturnValue:
 def ask_to_cancel(order_id: int) -> ResponseReturnValue:
     """Confirmation page before a cancellation request. If the order can't be canceled, its page with the reason."""
     own = _own_or_404(order_id)
-    reason = request_progress.acts(own, now=utc_now()).why_no_cancellation
+    reason = request_progress.available_actions(own, now=utc_now()).why_no_cancellation
     if reason is not None:
         return _page(own, _versions(), refusal=reason)
     return render_template("orders/cancel.html", own=own)
@@ -120,7 +120,7 @@ def _refused(order_id: int, error: PanelError) -> ResponseReturnValue:
 
 def _page(own: OwnOrder, versions: PageVersions, *, refusal: str = "") -> str:
     now = utc_now()
-    acts = request_progress.acts(own, now=now)
+    actions = request_progress.available_actions(own, now=now)
     settings: Settings = current_app.config["PANEL"]
     public_link = public_links.own(own.id, settings=settings)
     return render_template(
@@ -128,14 +128,14 @@ def _page(own: OwnOrder, versions: PageVersions, *, refusal: str = "") -> str:
         public_link=public_link,
         public_link_address=f"{settings.public_url}/public-orders/{public_link.token}" if public_link else "",
         own=own,
-        acts=acts,
-        region=_region(own, acts, versions),
+        actions=actions,
+        region=_region(own, actions, versions),
         is_live=is_live(),
         refusal=refusal,
     )
 
 
-def _region(own: OwnOrder, acts: Acts, versions: PageVersions) -> Markup:
+def _region(own: OwnOrder, actions: AvailableActions, versions: PageVersions) -> Markup:
     """Render section#live, the only place that does. Only the newest page of the timeline is live."""
     page = _page_number()
     polls = own.status.is_moving and page == 1 and is_live()
@@ -150,7 +150,7 @@ def _region(own: OwnOrder, acts: Acts, versions: PageVersions) -> Markup:
         timeline=order_detail.timeline(own, page=page),
         money=order_detail.money(own),
         gifts=goodwill.given(own.id),
-        acts=acts,
+        actions=actions,
         refills=request_progress.refill_stories(own.id),
         cancellations=request_progress.cancellation_stories(own.id),
         tickets=customer_list.about_order(own.id),

@@ -26,7 +26,7 @@ _DONE = {BulkAction.REFILL: "A refill is requested", BulkAction.CANCEL: "Cancell
 
 @bp.post("/orders/selection")
 @login_required
-def act() -> ResponseReturnValue:
+def apply_action() -> ResponseReturnValue:
     """The check page of a bulk action, with `step=do` the action itself, or the CSV of the selected orders."""
     order_ids = _selected()
     if not order_ids:

@@ -109,7 +109,7 @@ ALLOWED: Mapping[Action, tuple[Role, ...]] = {
 
 # The action behind each entry of the audit log, by its first words; None for a change of the actor's own account.
 # An entry without a line is the owner's alone.
-_ACT_ACTIONS: Mapping[str, Action | None] = {
+_ENTRY_ACTIONS: Mapping[str, Action | None] = {
     "announcement": Action.RUN_SITE,
     "approvals": Action.MOVE_MONEY,
     "cancellations answer": Action.HANDLE_REFILLS,
@@ -165,10 +165,10 @@ def check(role: Role, action: Action) -> None:
         )
 
 
-def action_of(act: str) -> Action | None:
+def action_of(entry: str) -> Action | None:
     """The action behind an entry of the audit log: by the longest beginning that has a line."""
-    words = act.split(" ")
+    words = entry.split(" ")
     for end in range(len(words), 0, -1):
-        if (found := " ".join(words[:end])) in _ACT_ACTIONS:
-            return _ACT_ACTIONS[found]
+        if (found := " ".join(words[:end])) in _ENTRY_ACTIONS:
+            return _ENTRY_ACTIONS[found]
     return Action.MANAGE_STAFF

@@ -74,9 +74,9 @@ class SignedIn:
         return PageVersions(self.id, self.state_version, self.catalogue_version)
 
 
-USERS, SIGN_INS, ACCOUNTS, CATALOGUE = (table_of(model) for model in (User, LoginSession, Account, Catalogue))
+USERS, SESSIONS, ACCOUNTS, CATALOGUE = (table_of(model) for model in (User, LoginSession, Account, Catalogue))
 IS_CUSTOMER = USERS.c.role == literal_column(f"'{Role.CUSTOMER}'")
-_MOMENT = SIGN_INS.c.seen_at.type
+_MOMENT = SESSIONS.c.seen_at.type
 
 
 def is_login_allowed() -> ColumnElement[bool]:
@@ -85,8 +85,8 @@ def is_login_allowed() -> ColumnElement[bool]:
     The account is open and not disabled; with two-factor authentication, this session has passed it; an operator's
     session is not idle. Takes the values of `time_bounds`.
     """
-    in_use = or_(IS_CUSTOMER, SIGN_INS.c.seen_at > bindparam("idle_since", type_=_MOMENT))
-    has_shown = or_(USERS.c.sealed_totp == literal_column("''"), SIGN_INS.c.second_factor_at.is_not(None))
+    in_use = or_(IS_CUSTOMER, SESSIONS.c.seen_at > bindparam("idle_since", type_=_MOMENT))
+    has_shown = or_(USERS.c.encrypted_totp == literal_column("''"), SESSIONS.c.second_factor_at.is_not(None))
     return and_(USERS.c.closed_at.is_(None), USERS.c.disabled_at.is_(None), has_shown, in_use)
 
 
@@ -103,20 +103,20 @@ FIND = (
         USERS.c.email,
         USERS.c.role,
         USERS.c.state_version,
-        SIGN_INS.c.id,
+        SESSIONS.c.id,
         CATALOGUE.c.version,
         ACCOUNTS.c.balance_nanos,
-        SIGN_INS.c.second_factor_at.is_not(None),
+        SESSIONS.c.second_factor_at.is_not(None),
         USERS.c.email_confirmed_at.is_not(None),
-        and_(~IS_CUSTOMER, SIGN_INS.c.seen_at <= bindparam("noted_since", type_=_MOMENT)),
+        and_(~IS_CUSTOMER, SESSIONS.c.seen_at <= bindparam("noted_since", type_=_MOMENT)),
     )
-    .join_from(SIGN_INS, USERS, USERS.c.id == SIGN_INS.c.user_id)
+    .join_from(SESSIONS, USERS, USERS.c.id == SESSIONS.c.user_id)
     .join(ACCOUNTS, ACCOUNTS.c.user_id == USERS.c.id)
     .join(CATALOGUE, CATALOGUE.c.id == literal_column("1"))
     .where(
-        SIGN_INS.c.token_hash == bindparam("token_hash"),
-        SIGN_INS.c.ended_at.is_(None),
-        SIGN_INS.c.signed_in_at > bindparam("since", type_=_MOMENT),
+        SESSIONS.c.token_hash == bindparam("token_hash"),
+        SESSIONS.c.ended_at.is_(None),
+        SESSIONS.c.logged_in_at > bindparam("since", type_=_MOMENT),
         is_login_allowed(),
     )
 )
@@ -182,7 +182,7 @@ def log_in(user: User, *, device: str, network: str, has_shown_second_factor: bo
         token_hash=token_hash(token),
         device=device,
         network=network,
-        signed_in_at=now,
+        logged_in_at=now,
         seen_at=now,
         second_factor_at=now if has_shown_second_factor else None,
     )
@@ -217,7 +217,7 @@ def devices(user_id: int, *, now: datetime) -> list[LoginSession]:
             .where(
                 LoginSession.user_id == user_id,
                 LoginSession.ended_at.is_(None),
-                LoginSession.signed_in_at > now - LASTS,
+                LoginSession.logged_in_at > now - LASTS,
                 in_use,
             )
             .order_by(LoginSession.id.desc())

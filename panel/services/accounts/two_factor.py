@@ -265,8 +265,8 @@ def _tell(what: _Change, *, user: User, actor: str = "", detail: str = "", now: 
     """Notify the owner by mail, and write operators' changes to the audit log."""
     security_alerts.second_factor_changed(user.id, what.value, now=now)
     if actor or user.is_staff:
-        act, subject = f"second factor {what.name.lower().replace('_', ' ')}", f"customer {user.id}"
-        audit_log.write(act, actor=actor or user.email, subject=subject, detail=detail, now=now)
+        action, subject = f"second factor {what.name.lower().replace('_', ' ')}", f"customer {user.id}"
+        audit_log.write(action, actor=actor or user.email, subject=subject, detail=detail, now=now)
 
 
 def _wrong() -> BadInput:

@@ -74,7 +74,7 @@ def endpoints_with_work(*, now: datetime) -> list[int]:
     """Endpoints with a due delivery."""
     first_due = (
         select(DELIVERIES.c.due_at)
-        .where(DELIVERIES.c.receiver_id == ENDPOINTS.c.id, DELIVERIES.c.due_at.is_not(None))
+        .where(DELIVERIES.c.endpoint_id == ENDPOINTS.c.id, DELIVERIES.c.due_at.is_not(None))
         .order_by(DELIVERIES.c.webhook_id)
         .limit(1)
         .scalar_subquery()
@@ -136,18 +136,18 @@ def record_outcome(parcel: Parcel, *, status: int | None, answer: str, now: date
 def _give_up(endpoint_id: int, *, tried: WebhookDelivery, now: datetime) -> None:
     """Give up deliveries that are too old; the next one waits as long as the failed one would have."""
     old = select(WEBHOOKS.c.id).where(WEBHOOKS.c.id == DELIVERIES.c.webhook_id, WEBHOOKS.c.at <= now - KEPT_FOR)
-    waiting = (DELIVERIES.c.receiver_id == endpoint_id, DELIVERIES.c.due_at.is_not(None))
+    waiting = (DELIVERIES.c.endpoint_id == endpoint_id, DELIVERIES.c.due_at.is_not(None))
     ended = update(DELIVERIES).where(*waiting, old.exists()).values(state=DeliveryState.GIVEN_UP, due_at=None)
     if not execute_write(ended):
         return
     db.session.execute(
         update(DELIVERIES)
-        .where(DELIVERIES.c.receiver_id == endpoint_id, DELIVERIES.c.state == DeliveryState.GIVEN_UP)
+        .where(DELIVERIES.c.endpoint_id == endpoint_id, DELIVERIES.c.state == DeliveryState.GIVEN_UP)
         .where(DELIVERIES.c.tries == 0, DELIVERIES.c.answer == "")
         .values(answer=NEVER_SENT)
     )
     head = select(func.min(DELIVERIES.c.webhook_id)).where(*waiting).scalar_subquery()
-    following = update(DELIVERIES).where(DELIVERIES.c.receiver_id == endpoint_id, DELIVERIES.c.webhook_id == head)
+    following = update(DELIVERIES).where(DELIVERIES.c.endpoint_id == endpoint_id, DELIVERIES.c.webhook_id == head)
     db.session.execute(following.values(due_at=tried.due_at))
     db.session.refresh(tried)
 
@@ -170,7 +170,7 @@ def send_again(delivery_id: int, *, endpoint_id: int, now: datetime) -> None:
 
 def resume_queue(endpoint_id: int, *, now: datetime) -> None:
     """Make the head of the queue due now."""
-    waiting = (DELIVERIES.c.receiver_id == endpoint_id, DELIVERIES.c.due_at > now)
+    waiting = (DELIVERIES.c.endpoint_id == endpoint_id, DELIVERIES.c.due_at > now)
     db.session.execute(update(DELIVERIES).where(*waiting).values(due_at=now))
 
 
@@ -193,7 +193,7 @@ def recent_deliveries(endpoint_id: int, *, count: int) -> list[DeliveryRow]:
         )
         .join(WEBHOOKS, WEBHOOKS.c.id == DELIVERIES.c.webhook_id)
         .join(ORDERS, ORDERS.c.id == WEBHOOKS.c.order_id, isouter=True)
-        .where(DELIVERIES.c.receiver_id == endpoint_id)
+        .where(DELIVERIES.c.endpoint_id == endpoint_id)
         .order_by(DELIVERIES.c.webhook_id.desc())
         .limit(count)
     )
@@ -204,9 +204,9 @@ def counts(endpoint_ids: Sequence[int]) -> dict[int, dict[DeliveryState, int]]:
     """Number of deliveries by state, for these endpoints."""
     found: dict[int, dict[DeliveryState, int]] = {each: dict.fromkeys(DeliveryState, 0) for each in endpoint_ids}
     rows = db.session.execute(
-        select(DELIVERIES.c.receiver_id, DELIVERIES.c.state, func.count())
-        .where(DELIVERIES.c.receiver_id.in_(endpoint_ids))
-        .group_by(DELIVERIES.c.receiver_id, DELIVERIES.c.state)
+        select(DELIVERIES.c.endpoint_id, DELIVERIES.c.state, func.count())
+        .where(DELIVERIES.c.endpoint_id.in_(endpoint_ids))
+        .group_by(DELIVERIES.c.endpoint_id, DELIVERIES.c.state)
     )
     for endpoint_id, state, number in rows:
         found[endpoint_id][DeliveryState(state)] = number

@@ -106,7 +106,7 @@ def _retired() -> list[CatalogueChange]:
     subject = literal("tool ").concat(cast(Tool.slug, String))
     hidden_at = (
         select(func.max(AuditLogEntry.at))
-        .where(AuditLogEntry.subject == subject, AuditLogEntry.act == "tools hide")
+        .where(AuditLogEntry.subject == subject, AuditLogEntry.action == "tools hide")
         .correlate(Tool)
         .scalar_subquery()
     )

@@ -62,12 +62,12 @@ def lock_tool(slug: str) -> Tool:
     return tool
 
 
-def record_change(tool: Tool, act: str, detail: str, *, actor: str, now: datetime) -> None:
+def record_change(tool: Tool, action: str, detail: str, *, actor: str, now: datetime) -> None:
     """Bump the catalogue's version, which ends cached pages, and write the change to the audit log."""
     tool.changed_at = now
     db.session.flush()
     db.session.execute(update(Catalogue).values(version=Catalogue.version + 1))
-    audit_log.write(act, actor=actor, subject=f"tool {tool.slug}", detail=detail[:1_000], now=now)
+    audit_log.write(action, actor=actor, subject=f"tool {tool.slug}", detail=detail[:1_000], now=now)
 
 
 def changed_terms(terms: TermsWritten, texts: Mapping[str, str]) -> TermsWritten:

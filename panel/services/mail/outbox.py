@@ -78,7 +78,7 @@ def queue(
         "email": to,
         "subject": plain_text.one_line(mail.subject, most=MAX_SUBJECT_LENGTH),
         "text": encryption.encrypt(text, settings=app_context.settings()) if is_secret else text,
-        "is_sealed": is_secret,
+        "is_encrypted": is_secret,
         "unsubscribe": unsubscribe,
         "queued_at": now,
         "rank": 1 if unsubscribe else 0,

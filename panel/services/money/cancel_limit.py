@@ -17,7 +17,7 @@ from panel.models import AuditLogEntry, EmailChange, Order, User
 from panel.services.money import approval_limit
 
 ORDERS = table_of(Order)
-ACT = "orders cancel"
+ACTION = "orders cancel"
 
 
 def lock(order_id: int, *, operator_id: int) -> None:
@@ -48,7 +48,11 @@ def _returned(operator_id: int, *, now: datetime) -> int:
         select(User.email).where(User.id == operator_id),
         select(EmailChange.old_email).where(EmailChange.user_id == operator_id),
     )
-    mine = (AuditLogEntry.actor.in_(emails), AuditLogEntry.act == ACT, AuditLogEntry.at > now - approval_limit.WINDOW)
+    mine = (
+        AuditLogEntry.actor.in_(emails),
+        AuditLogEntry.action == ACTION,
+        AuditLogEntry.at > now - approval_limit.WINDOW,
+    )
     subjects = db.session.scalars(select(AuditLogEntry.subject).where(*mine)).all()
     order_ids = [int(subject.removeprefix("order ")) for subject in subjects]
     total = select(func.coalesce(func.sum(ORDERS.c.charge_nanos), 0)).where(ORDERS.c.id.in_(order_ids))

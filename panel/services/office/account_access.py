@@ -19,7 +19,7 @@ from panel.services import audit_log, customer_version
 from panel.services.office import customers
 
 _ROLES = (ProposalKind.GIVE_ROLE, ProposalKind.MAKE_CUSTOMER)
-_ACTS = {ProposalKind.DISABLE: "disable", ProposalKind.ENABLE: "enable"}
+_LOGGED_AS = {ProposalKind.DISABLE: "disable", ProposalKind.ENABLE: "enable"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +59,7 @@ def apply(change: AccessChange, *, now: datetime) -> None:
             user.role, reason = change.role.value, f"now {change.role.label}: {reason}"
     if change.kind is not ProposalKind.ENABLE:
         _end_sessions(user.id, now=now)
-    _record(_ACTS.get(change.kind, "role"), user.id, reason, actor=change.actor, now=now)
+    _record(_LOGGED_AS.get(change.kind, "role"), user.id, reason, actor=change.actor, now=now)
 
 
 def sign_out_everywhere(customer_id: int, *, reason: str, actor: str, now: datetime) -> int:
@@ -152,7 +152,7 @@ def _end_sessions(user_id: int, *, now: datetime) -> int:
     return len(db.session.execute(ended.returning(LoginSession.id)).all())
 
 
-def _record(act: str, user_id: int, detail: str, *, actor: str, now: datetime) -> None:
+def _record(action: str, user_id: int, detail: str, *, actor: str, now: datetime) -> None:
     db.session.flush()
     customer_version.bump([user_id])
-    audit_log.write(f"customers {act}", actor=actor, subject=customers.subject(user_id), detail=detail, now=now)
+    audit_log.write(f"customers {action}", actor=actor, subject=customers.subject(user_id), detail=detail, now=now)

@@ -82,7 +82,7 @@ def _shown() -> Select[Proposal, str, str, str, str]:
         .join(_CUSTOMER, _CUSTOMER.id == Proposal.customer_id)
         .join(_PROPOSER, _PROPOSER.id == Proposal.proposed_by)
         .outerjoin(_DECIDER, _DECIDER.id == Proposal.decided_by)
-        .outerjoin(DepositRequest, DepositRequest.id == Proposal.top_up_id)
+        .outerjoin(DepositRequest, DepositRequest.id == Proposal.deposit_id)
     )
 
 

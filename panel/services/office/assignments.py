@@ -15,7 +15,7 @@ from panel.services import audit_log
 from panel.services.orders import transitions
 
 LASTS = timedelta(minutes=30)
-CLAIMS = table_of(OrderAssignment)
+ASSIGNMENTS = table_of(OrderAssignment)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,11 +56,11 @@ def assign(order_id: int, *, operator_id: int, actor: str, now: datetime) -> Non
 
 def write_assignment(order_id: int, *, operator_id: int, now: datetime) -> None:
     """Write the assignment, in a transaction that has locked the order."""
-    add = upsert(CLAIMS).values(order_id=order_id, operator_id=operator_id, claimed_at=now, until=now + LASTS)
+    add = upsert(ASSIGNMENTS).values(order_id=order_id, operator_id=operator_id, assigned_at=now, until=now + LASTS)
     db.session.execute(
         add.on_conflict_do_update(
             index_elements=["order_id"],
-            set_={"operator_id": operator_id, "claimed_at": now, "until": now + LASTS},
+            set_={"operator_id": operator_id, "assigned_at": now, "until": now + LASTS},
         )
     )
 
@@ -84,7 +84,7 @@ def release(order_id: int, *, operator_id: int, actor: str, now: datetime) -> No
 
 def end(order_id: int) -> bool:
     """Remove the assignment; returns whether there was one."""
-    return execute_write(delete(CLAIMS).where(CLAIMS.c.order_id == order_id)) == 1
+    return execute_write(delete(ASSIGNMENTS).where(ASSIGNMENTS.c.order_id == order_id)) == 1
 
 
 def is_by_hand(provider_id: int) -> bool:

@@ -12,7 +12,7 @@ from panel.models import AuditLogEntry
 PAGE_SIZE = 50
 BATCH_SIZE = 1_000
 MAX_WORDS_LENGTH = 254
-WORDS = ("actor", "act", "subject", "detail")
+WORDS = ("actor", "action", "subject", "detail")
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +20,7 @@ class AuditLogFilters(DaysAndPage):
     """Filters of the log, and its pagination cursor `after`. A subject must match in full, the rest in part."""
 
     actor: str = ""
-    act: str = ""
+    action: str = ""
     subject: str = ""
     detail: str = ""
 
@@ -80,7 +80,7 @@ def _conditions(filters: AuditLogFilters) -> list[ColumnElement[bool]]:
         found.append(AuditLogEntry.subject == filters.subject)
     for column, text in (
         (AuditLogEntry.actor, filters.actor),
-        (AuditLogEntry.act, filters.act),
+        (AuditLogEntry.action, filters.action),
         (AuditLogEntry.detail, filters.detail),
     ):
         if text:

@@ -35,7 +35,7 @@ class BalanceChange:
     form_key: str
     operator_id: int | None
     actor: str
-    top_up_id: int | None = None
+    deposit_id: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +86,7 @@ def _paid(wanted: BalanceChange) -> PaidParts | None:
     """What the payment of a deposit is made of. Raises BadMoney if the fee takes it all."""
     if wanted.kind is not ProposalKind.DEPOSIT:
         return None
-    return deposits.parts_of(db.session.get_one(DepositRequest, wanted.top_up_id), wanted.amount_nanos)
+    return deposits.parts_of(db.session.get_one(DepositRequest, wanted.deposit_id), wanted.amount_nanos)
 
 
 def move(wanted: BalanceChange, *, actor: str, now: datetime) -> int:
@@ -94,7 +94,7 @@ def move(wanted: BalanceChange, *, actor: str, now: datetime) -> int:
     reason = audit_log.checked_reason(wanted.reason)
     if wanted.kind is ProposalKind.DEPOSIT:
         reference = db.session.scalars(
-            select(DepositRequest.reference).where(DepositRequest.id == wanted.top_up_id)
+            select(DepositRequest.reference).where(DepositRequest.id == wanted.deposit_id)
         ).one()
         number = deposits.confirm(reference, amount_nanos=wanted.amount_nanos, note=reason, now=now)
         what = f"deposit {reference}"

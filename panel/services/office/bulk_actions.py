@@ -84,15 +84,17 @@ class Result:
 
 def requested(typed: Mapping[str, str], *, actor: str, operator_id: int) -> RequestedAction:
     """The action that a form names: `cancel`, or `move:completed` with its status. Raises BadInput for none."""
-    name, _colon, status = typed.get("act", "").partition(":")
+    name, _colon, status = typed.get("action", "").partition(":")
     try:
-        act = OrderAction(name)
+        action = OrderAction(name)
     except ValueError:
-        raise BadInput("Choose what to do with these orders.", field="act") from None
+        raise BadInput("Choose what to do with these orders.", field="action") from None
     to = next((each for each in BULK_STATUSES if each.value == status), None)
-    if act is OrderAction.MOVE and to is None:
-        raise BadInput("Choose the status to set.", field="act")
-    return RequestedAction(act, typed.get("reason", ""), actor, operator_id, to if act is OrderAction.MOVE else None)
+    if action is OrderAction.MOVE and to is None:
+        raise BadInput("Choose the status to set.", field="action")
+    return RequestedAction(
+        action, typed.get("reason", ""), actor, operator_id, to if action is OrderAction.MOVE else None
+    )
 
 
 def named(requested: RequestedAction) -> str:

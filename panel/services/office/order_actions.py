@@ -72,17 +72,17 @@ class OfferedAction:
     effect: ActionEffect
 
 
-def action_of(act: OrderAction) -> Action:
+def action_of(chosen: OrderAction) -> Action:
     """The action that a role must allow."""
-    return Action.SET_ORDERS if act is OrderAction.MOVE else Action.HANDLE_ORDERS
+    return Action.SET_ORDERS if chosen is OrderAction.MOVE else Action.HANDLE_ORDERS
 
 
 def offered(order: OrderRow, *, operator_id: int, now: datetime) -> tuple[OfferedAction, ...]:
     """Actions on this order that would succeed now."""
     found = []
-    for act in (OrderAction.ASK, OrderAction.REVIEW, OrderAction.CANCEL):
+    for action in (OrderAction.ASK, OrderAction.REVIEW, OrderAction.CANCEL):
         try:
-            found.append(OfferedAction(act, effect(order, RequestedAction(act, "", "", operator_id), now=now)))
+            found.append(OfferedAction(action, effect(order, RequestedAction(action, "", "", operator_id), now=now)))
         except ActionRefused:
             continue
     return tuple(found)
@@ -163,8 +163,8 @@ def do(order_id: int, requested: RequestedAction, *, version: int, now: datetime
                 ReviewKind.BY_OPERATOR, order_id=order_id, text=text, raw=f"order as of version {version}", now=now
             )
             done = "review opened"
-    act = f"orders {requested.action}"
-    audit_log.write(act, actor=requested.actor, subject=f"order {order_id}", detail=f"{done}: {reason}", now=now)
+    action = f"orders {requested.action}"
+    audit_log.write(action, actor=requested.actor, subject=f"order {order_id}", detail=f"{done}: {reason}", now=now)
 
 
 def _check_unsent(order: OrderRow) -> None:

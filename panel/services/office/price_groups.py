@@ -244,8 +244,8 @@ def _discount(basis_points: int) -> str:
     return f"{plain_percent(basis_points)} % off" if basis_points else "list prices"
 
 
-def _record(act: str, group_id: int, detail: str, *, actor: str, now: datetime) -> None:
-    audit_log.write(act, actor=actor, subject=f"price group {group_id}", detail=detail, now=now)
+def _record(action: str, group_id: int, detail: str, *, actor: str, now: datetime) -> None:
+    audit_log.write(action, actor=actor, subject=f"price group {group_id}", detail=detail, now=now)
 
 
 def shown_cost(row: BelowCost) -> str:

@@ -276,5 +276,5 @@ def _held(provider_id: int) -> Provider:
     return provider
 
 
-def _log(act: str, provider: Provider, detail: str, *, actor: str, now: datetime) -> None:
-    audit_log.write(f"providers {act}", actor=actor, subject=f"provider {provider.name}", detail=detail, now=now)
+def _log(action: str, provider: Provider, detail: str, *, actor: str, now: datetime) -> None:
+    audit_log.write(f"providers {action}", actor=actor, subject=f"provider {provider.name}", detail=detail, now=now)

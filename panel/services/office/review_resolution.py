@@ -56,7 +56,7 @@ class RequestKind(StrEnum):
         return "Refill" if self is RequestKind.REFILL else "Cancellation request"
 
     @property
-    def act(self) -> str:
+    def next_action(self) -> str:
         """What an operator does about it."""
         return "Start or end refill" if self is RequestKind.REFILL else "Answer cancellation request"
 
@@ -74,8 +74,8 @@ class Waiting:
         return f"{self.kind.label} {self.id}"
 
     @property
-    def act(self) -> str:
-        return f"{self.kind.act} {self.id}"
+    def next_action(self) -> str:
+        return f"{self.kind.next_action} {self.id}"
 
     @property
     def place(self) -> str:
@@ -149,10 +149,10 @@ def _resolve(order: OrderRow, kind: AttemptKind, resolution: Resolution, *, now:
         if resolution.decision is not Decision.DONE:
             raise ActionRefused(f"Order {order.id} is no longer unconfirmed; the review can only be marked as done.")
         return
-    act = {AttemptKind.ADD: _settle_order, AttemptKind.REFILL: _settle_refill}[kind]
+    settle = {AttemptKind.ADD: _settle_order, AttemptKind.REFILL: _settle_refill}[kind]
     if resolution.decision is Decision.DONE:
         raise ActionRefused("Say what became of it: sent as an id of the provider's, not sent, or return.")
-    act(attempt, order, resolution, now=now)
+    settle(attempt, order, resolution, now=now)
 
 
 def _unknown(order: OrderRow, kind: AttemptKind) -> Attempt | None:

@@ -45,7 +45,7 @@ def new_form_key() -> str:
     return secrets.token_hex(12)
 
 
-def act(wanted: BalanceChange, *, balance_nanos: int, limit_nanos: int, now: datetime) -> Done:
+def move_or_propose(wanted: BalanceChange, *, balance_nanos: int, limit_nanos: int, now: datetime) -> Done:
     """Move the money, or propose it above the limit. `balance_nanos`: the balance that the operator saw.
 
     Raises what `balance_changes.effect` raises, and StaleForm when the form was sent before or the balance moved.
@@ -54,7 +54,7 @@ def act(wanted: BalanceChange, *, balance_nanos: int, limit_nanos: int, now: dat
     if balance_changes.is_moved(wanted.form_key) or _is_proposed(wanted.form_key):
         raise StaleForm(SENT_TWICE)
     _expire(wanted.customer_id, now=now)
-    if wanted.top_up_id is not None and _waiting_for(wanted.top_up_id):
+    if wanted.deposit_id is not None and _waiting_for(wanted.deposit_id):
         raise ActionRefused("A proposal for this request waits for a second operator. Decide that one first.")
     found = balance_changes.effect(wanted, limit_nanos=limit_nanos, now=now)
     if found.before_nanos != balance_nanos:
@@ -115,8 +115,8 @@ def _is_proposed(form_key: str) -> bool:
     return db.session.scalar(select(Proposal.id).where(Proposal.form_key == form_key)) is not None
 
 
-def _waiting_for(top_up_id: int) -> bool:
-    waiting = select(Proposal.id).where(Proposal.top_up_id == top_up_id, Proposal.state == ProposalState.OPEN)
+def _waiting_for(deposit_id: int) -> bool:
+    waiting = select(Proposal.id).where(Proposal.deposit_id == deposit_id, Proposal.state == ProposalState.OPEN)
     return db.session.scalar(waiting) is not None
 
 
@@ -133,7 +133,7 @@ def _propose(wanted: BalanceChange, *, role: Role | None = None, now: datetime) 
         amount_nanos=wanted.amount_nanos,
         reason=audit_log.checked_reason(wanted.reason),
         form_key=wanted.form_key,
-        top_up_id=wanted.top_up_id,
+        deposit_id=wanted.deposit_id,
         proposed_by=wanted.operator_id,
         proposed_at=now,
         expires_at=now + LASTS,
@@ -238,7 +238,7 @@ def as_wanted(proposal: Proposal, *, operator_id: int | None, actor: str) -> Bal
         proposal.form_key,
         operator_id,
         actor,
-        top_up_id=proposal.top_up_id,
+        deposit_id=proposal.deposit_id,
     )
 
 
@@ -260,8 +260,8 @@ def effect_of(proposal: Proposal, *, operator_id: int, actor: str, now: datetime
     return balance_changes.effect(wanted, limit_nanos=None, now=now)
 
 
-def _log(act_: str, proposal: Proposal, *, actor: str, detail: str, now: datetime) -> None:
+def _log(action: str, proposal: Proposal, *, actor: str, detail: str, now: datetime) -> None:
     amount = f" of {money.plain(proposal.amount_nanos)}" if proposal.amount_nanos else ""
     what = f"proposal {proposal.id}, {proposal.label}{amount}: {detail}"
     subject = f"customer {proposal.customer_id}"
-    audit_log.write(f"approvals {act_}", actor=actor, subject=subject, detail=what, now=now)
+    audit_log.write(f"approvals {action}", actor=actor, subject=subject, detail=what, now=now)

@@ -94,8 +94,8 @@ def join(token: str, *, password_hash: str, now: datetime) -> Joined:
     return Joined(user.id, waits=done.proposal_id is not None)
 
 
-def _log(act: str, found: Invitation, *, actor: str, now: datetime) -> None:
-    audit_log.write(act, actor=actor, subject=f"invitation {found.id}", detail=_described(found), now=now)
+def _log(action: str, found: Invitation, *, actor: str, now: datetime) -> None:
+    audit_log.write(action, actor=actor, subject=f"invitation {found.id}", detail=_described(found), now=now)
 
 
 def _described(found: Invitation) -> str:

@@ -21,7 +21,7 @@ _REFILL_LABELS = {
 
 
 @dataclass(frozen=True, slots=True)
-class Acts:
+class AvailableActions:
     """Actions available to the customer now or later, and the reason for each one that isn't available."""
 
     why_no_refill: str | None
@@ -102,13 +102,13 @@ def _cancellation_story(cancellation: Cancellation) -> RequestProgress:
     return RequestProgress(cancellation.id, state.value, state is CancellationState.ASKED, steps)
 
 
-def acts(own: OwnOrder, *, now: datetime) -> Acts:
+def available_actions(own: OwnOrder, *, now: datetime) -> AvailableActions:
     """Available actions, and the reasons for those that aren't available."""
     why_no_refill = refills.refusal_reason(own.id, now=now)
     until = None
     if why_no_refill is None and own.order.completed_at is not None and own.terms.refill_days is not None:
         until = rules.window_ends(completed_at=own.order.completed_at, refill_days=own.terms.refill_days)
-    return Acts(
+    return AvailableActions(
         why_no_refill=why_no_refill,
         why_no_cancellation=cancellations.refusal_reason(own.id),
         refill_until=until,

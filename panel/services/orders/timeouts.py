@@ -117,12 +117,12 @@ def _open_in(state: AttemptState, *where: ColumnElement[bool]) -> Select[int, in
     return select(Attempt.id, Attempt.order_id).where(IS_OPEN_ATTEMPT, kind, Attempt.state == state, *where)
 
 
-def _each(found: Sequence[tuple[int, int]], act: Callable[..., None], *, now: datetime) -> int:
+def _each(found: Sequence[tuple[int, int]], end: Callable[..., None], *, now: datetime) -> int:
     orders = transitions.lock_orders([order_id for _, order_id in found])
     attempts = db.session.scalars(lock_rows(select(Attempt).where(Attempt.id.in_([each for each, _ in found])))).all()
     still_open = [each for each in attempts if each.state in dispatch.OPEN]
     for attempt in still_open:
-        act(attempt, orders[attempt.order_id], now=now)
+        end(attempt, orders[attempt.order_id], now=now)
     return len(still_open)
 
 

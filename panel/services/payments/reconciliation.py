@@ -22,7 +22,7 @@ TRANSFERS = table_of(Transfer)
 
 # A payment may be credited later than it was made: by its event, or by asking for up to 30 hours.
 CREDITED_WITHIN = timedelta(days=2)
-ACT = "payments reconcile"
+ACTION = "payments reconcile"
 # How many differences a review names.
 NAMED = 5
 
@@ -103,7 +103,9 @@ def _wrong_payment(method: PaymentMethod, listed: ListedPayment) -> Iterator[str
 
 def is_done(method: PaymentMethod, day: date) -> bool:
     """Whether this day was compared by the nightly job."""
-    done = select(AuditLogEntry.id).where(AuditLogEntry.subject == _subject(method, day), AuditLogEntry.act == ACT)
+    done = select(AuditLogEntry.id).where(
+        AuditLogEntry.subject == _subject(method, day), AuditLogEntry.action == ACTION
+    )
     return db.session.scalar(done.limit(1)) is not None
 
 
@@ -111,7 +113,7 @@ def record(found: Reconciliation, *, now: datetime) -> None:
     """Record the nightly comparison, with a review if anything differs."""
     count = len(found.differences)
     detail = f"{found.payments} payments, {found.credits} credits, {count} differences"
-    audit_log.write(ACT, actor="worker", subject=_subject(found.method, found.day), detail=detail, now=now)
+    audit_log.write(ACTION, actor="worker", subject=_subject(found.method, found.day), detail=detail, now=now)
     if count:
         more = f" And {count - NAMED} more." if count > NAMED else ""
         text = (

@@ -244,5 +244,5 @@ def _add_update(incident: Incident, words: UpdateText, *, actor: str, now: datet
     timed_cache.clear("board", "now", "figures", "times")
 
 
-def _log(act: str, incident: Incident, detail: str, *, actor: str, now: datetime) -> None:
-    audit_log.write(act, actor=actor, subject=f"incident {incident.id}", detail=detail[:200], now=now)
+def _log(action: str, incident: Incident, detail: str, *, actor: str, now: datetime) -> None:
+    audit_log.write(action, actor=actor, subject=f"incident {incident.id}", detail=detail[:200], now=now)

@@ -53,7 +53,7 @@ def tables(user_id: int) -> list[Table]:
         table("refills", "The refills you asked for", _refills(of_orders), key=Refill.id),
         table("cancellations", "The cancellations you asked for", _cancellations(of_orders), key=Cancellation.id),
         table("statement", "Every line of your balance", _statement(mine), key=Transfer.id),
-        table("top_up_requests", "Your requests to add money", _deposits(user_id), key=DepositRequest.id),
+        table("deposits", "Your deposits", _deposits(user_id), key=DepositRequest.id),
         table("tickets", "Your tickets", ticket_tables.tickets(user_id), key=Ticket.id),
         table(
             "ticket_messages", "What you and we wrote in them", ticket_tables.messages(of_tickets), key=TicketEntry.id
@@ -65,7 +65,7 @@ def tables(user_id: int) -> list[Table]:
             key=TicketImage.id,
         ),
         table("api_keys", "Your API keys by name; never a key itself", _keys(user_id), key=ApiKey.id),
-        table("webhook_receivers", "Where your webhooks go", _endpoints(user_id), key=WebhookEndpoint.id),
+        table("webhook_endpoints", "Where your webhooks go", _endpoints(user_id), key=WebhookEndpoint.id),
         table("webhooks", "Webhooks sent to your endpoints", _webhooks(user_id), key=Webhook.id),
         table("webhook_deliveries", "How each of these was delivered", _deliveries(user_id), key=WebhookDelivery.id),
         table("mails", "The mails we sent you in the last 30 days", _mails(user_id), key=Mail.id),
@@ -103,7 +103,7 @@ def _log_ins(user_id: int) -> Select[*tuple[Any, ...]]:
         LoginSession.id.label("number"),
         LoginSession.device,
         LoginSession.network,
-        LoginSession.signed_in_at.label("logged_in_at"),
+        LoginSession.logged_in_at,
         LoginSession.second_factor_at,
         LoginSession.ended_at.label("logged_out_at"),
     ).where(LoginSession.user_id == user_id)
@@ -255,7 +255,7 @@ def _deliveries(user_id: int) -> Select[*tuple[Any, ...]]:
     return (
         select(
             Webhook.public_id.label("webhook"),
-            WebhookDelivery.endpoint_id.label("receiver"),
+            WebhookDelivery.endpoint_id.label("endpoint"),
             WebhookDelivery.state,
             WebhookDelivery.tries,
             WebhookDelivery.answer,

@@ -31,7 +31,7 @@ def apply(limit_nanos: int, *, actor: str, now: datetime) -> None:
         raise ActionRefused(f"{_SETTING.environment_name} in the environment sets the limit. Change it there.")
     detail = f"From “{row.shown}” to “{_SETTING.shown(limit)}”."
     value = None if limit == _SETTING.default else str(limit)
-    changes.store(_SETTING.name, value, act="approvals limit", detail=detail, actor=actor, now=now)
+    changes.store(_SETTING.name, value, action="approvals limit", detail=detail, actor=actor, now=now)
 
 
 def _row() -> changes.SettingRow:

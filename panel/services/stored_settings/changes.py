@@ -103,7 +103,7 @@ def lock() -> None:
 
 
 def store(
-    name: str, value: str | None, *, act: str = "settings change", detail: str, actor: str, now: datetime
+    name: str, value: str | None, *, action: str = "settings change", detail: str, actor: str, now: datetime
 ) -> None:
     """Store a checked value, or None for the default, with its line in the audit log."""
     if value is None:
@@ -112,7 +112,7 @@ def store(
         values = {"value": value, "changed_by": actor, "changed_at": now}
         statement = upsert(_TABLE).values(name=name, **values)
         db.session.execute(statement.on_conflict_do_update(index_elements=[_TABLE.c.name], set_=values))
-    audit_log.write(act, actor=actor, subject=f"setting {name}", detail=detail, now=now)
+    audit_log.write(action, actor=actor, subject=f"setting {name}", detail=detail, now=now)
     # Pages are cached under this version, and every process reads it with each request.
     db.session.execute(update(Catalogue).values(version=Catalogue.version + 1))
     db.session.expire_all()

@@ -66,8 +66,8 @@ def answer(
         ticket.assignee_id = operator.id
     if closes:
         _close(ticket, operator, now=now)
-    act = "tickets answer and close" if closes else "tickets answer"
-    _log(act, ticket, operator, now=now)
+    action = "tickets answer and close" if closes else "tickets answer"
+    _log(action, ticket, operator, now=now)
     notifications.notify_customer(ticket, entry, now=now)
     customer_version.bump([ticket.customer_id])
     return entry
@@ -154,5 +154,5 @@ def _operator_email(user_id: int) -> str:
     return email
 
 
-def _log(act: str, ticket: Ticket, operator: Operator, *, detail: str = "", now: datetime) -> None:
-    audit_log.write(act, actor=operator.email, subject=f"ticket {ticket.id}", detail=detail, now=now)
+def _log(action: str, ticket: Ticket, operator: Operator, *, detail: str = "", now: datetime) -> None:
+    audit_log.write(action, actor=operator.email, subject=f"ticket {ticket.id}", detail=detail, now=now)

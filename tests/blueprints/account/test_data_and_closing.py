@@ -104,7 +104,7 @@ def test_archive_holds_everything_of_theirs_and_no_secret(client: FlaskClient) -
         ("return", None, "0.45"),
     ]
     assert [message["text"] for message in found["ticket_messages"]] == ["Hello"]
-    for name in ("log_ins", "top_up_requests", "tickets", "api_keys", "webhook_receivers", "webhooks", "mails"):
+    for name in ("log_ins", "deposits", "tickets", "api_keys", "webhook_endpoints", "webhooks", "mails"):
         assert found[name], name
     text = "\n".join(files.values())
     assert not [secret for secret in secrets if secret in text]

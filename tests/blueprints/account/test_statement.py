@@ -49,7 +49,7 @@ def test_confirmed_request_is_named_in_the_statement(client: FlaskClient) -> Non
     assert f'Added, reference <span class="id">{reference}</span>: Arrived.' in " ".join(
         client.get(f"/balance/statement?{NOVEMBER}").text.split()
     )
-    assert [row["top_up"] for row in rows_of(client.get(f"/balance/statement.csv?{NOVEMBER}"))] == ["", reference, ""]
+    assert [row["deposit"] for row in rows_of(client.get(f"/balance/statement.csv?{NOVEMBER}"))] == ["", reference, ""]
     assert "open request" not in client.get("/balance").text
 
 

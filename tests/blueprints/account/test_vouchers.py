@@ -62,7 +62,7 @@ def test_codes_are_made_in_the_office_shown_once_and_withdrawn(client: FlaskClie
     assert client.post(f"/office/vouchers/{voucher_id}/revocation").status_code == 303
     assert client.post(f"/office/vouchers/{voucher_id}/revocation").status_code == 409
     assert client.post("/office/vouchers/999/revocation").status_code == 404
-    assert db.session.scalars(select(AuditLogEntry.act).order_by(AuditLogEntry.id)).all() == [
+    assert db.session.scalars(select(AuditLogEntry.action).order_by(AuditLogEntry.id)).all() == [
         "vouchers make",
         "vouchers revoke",
     ]

@@ -72,7 +72,7 @@ def test_owner_lowers_it_alone_and_raises_it_only_with_somebody_else(app: Flask,
     assert "one person alone can move up to $500.00 in 24 hours" in page
     assert proposals() == [("approval_limit", "confirmed", 500 * UNIT)]
     db.session.rollback()
-    log = select(AuditLogEntry.actor, AuditLogEntry.act, AuditLogEntry.detail)
+    log = select(AuditLogEntry.actor, AuditLogEntry.action, AuditLogEntry.detail)
     found = db.session.execute(log.where(AuditLogEntry.subject == "setting second_operator_amount"))
     assert [tuple(row) for row in found] == [
         ("olga@example.com", "settings change", "From “100” to “50”."),

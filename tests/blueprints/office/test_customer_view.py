@@ -85,7 +85,7 @@ def test_looking_is_logged_once_and_changes_nothing(client: FlaskClient, custome
         client.get(home + page)
 
     assert ledger_oracle.all_rows() == before
-    line = db.session.scalars(select(AuditLogEntry).where(AuditLogEntry.act == "customers see as")).one()
+    line = db.session.scalars(select(AuditLogEntry).where(AuditLogEntry.action == "customers see as")).one()
     assert (line.subject, line.actor.startswith("operator-")) == (f"customer {customer.id}", True)
 
 

@@ -151,7 +151,7 @@ def test_the_log_is_searched_by_who_what_and_when_in_pages(office: FlaskClient) 
     assert (whole.count("<tr id="), second.count("<tr id=")) == (audit_log_search.PAGE_SIZE, 1)
     assert "<b>why</b>" not in whole and "&lt;b&gt;why" in whole
     assert log(subject="order 7").count("<tr id=") == 1
-    assert log(act="tools", detail="NAME=").count("<tr id=") == 1
+    assert log(action="tools", detail="NAME=").count("<tr id=") == 1
     assert "No entries match these filters." in log(**{"from": "2026-11-21"})
     assert office.get("/office/audit-log?actor=%00").status_code == 422
     assert db.session.query(AuditLogEntry).count() == audit_log_search.PAGE_SIZE + 2

@@ -186,7 +186,7 @@ def test_customer_reads_goodwill_on_order_receipt_and_statement(client: FlaskCli
 
 def test_cancel_shows_its_money_and_then_returns_it(office: FlaskClient) -> None:
     order = an_order()
-    form = {"act": "cancel", "why": "The page is gone.", "version": str(order.version)}
+    form = {"action": "cancel", "why": "The page is gone.", "version": str(order.version)}
 
     assert "Cancel order and return $0.90" in post(office, f"/office/orders/{order.id}/actions", **form)[1]
     assert reload(order).status == Status.PENDING
@@ -197,22 +197,22 @@ def test_cancel_shows_its_money_and_then_returns_it(office: FlaskClient) -> None
 def test_act_without_reason_or_name_is_refused_under_its_field(office: FlaskClient) -> None:
     order = an_order()
 
-    assert post(office, f"/office/orders/{order.id}/actions", act="review", why="", version="1")[0] == 422
-    assert post(office, f"/office/orders/{order.id}/actions", act="sell", why="x", version="1")[0] == 422
+    assert post(office, f"/office/orders/{order.id}/actions", action="review", why="", version="1")[0] == 422
+    assert post(office, f"/office/orders/{order.id}/actions", action="sell", why="x", version="1")[0] == 422
 
 
 def test_bulk_act_is_previewed_then_done_row_by_row(office: FlaskClient) -> None:
     first, second, runs = an_order(), an_order(), an_order(status=Status.IN_PROGRESS)
     chosen = [str(order.id) for order in (first, second, runs)]
 
-    preview = office.post("/office/orders/actions", data={"act": "cancel", "to": "", "order": chosen}).text
+    preview = office.post("/office/orders/actions", data={"action": "cancel", "to": "", "order": chosen}).text
 
     assert "2 of 3 selected orders can be changed this way" in preview
     assert "Cancel 2 orders and return $1.80" in preview
     assert reload(first).status == Status.PENDING
     with transaction():
         cancellations.request_cancellation(second.id, customer_id=second.customer_id, now=NOON)
-    confirmed = {"act": "cancel", "reason": "Gone.", "confirmed": "yes", "order": chosen[:2]}
+    confirmed = {"action": "cancel", "reason": "Gone.", "confirmed": "yes", "order": chosen[:2]}
     versions = {f"version-{order_id}": "1" for order_id in chosen}
     done = office.post("/office/orders/actions", data=confirmed | versions).text
     assert "1 done, 1 not changed" in done
@@ -227,11 +227,11 @@ def test_bulk_act_needs_orders_an_act_a_status_and_a_reason(office: FlaskClient)
     untouched = ledger_oracle.all_rows()
 
     for form, said in (
-        ({"act": "cancel"}, "Select at least one order"),
-        ({"act": "", "order": order}, "Choose what to do"),
-        ({"act": "move", "order": order}, "Choose the status"),
-        ({"act": "review", "order": order, "confirmed": "yes", "reason": ""}, "Write a reason"),
-        ({"act": "review", "order": [str(number) for number in range(1, 200)]}, "at most 100"),
+        ({"action": "cancel"}, "Select at least one order"),
+        ({"action": "", "order": order}, "Choose what to do"),
+        ({"action": "move", "order": order}, "Choose the status"),
+        ({"action": "review", "order": order, "confirmed": "yes", "reason": ""}, "Write a reason"),
+        ({"action": "review", "order": [str(number) for number in range(1, 200)]}, "at most 100"),
     ):
         answer = office.post("/office/orders/actions", data=form)
         assert answer.status_code == 422
@@ -246,7 +246,9 @@ def test_strange_pages_and_cursors_are_the_first(office: FlaskClient) -> None:
     assert {office.get(f"/office/orders/{order.id}?page={text}").status_code for text in odd} == {200}
     assert {office.get(f"/office/reviews?after={text}").status_code for text in odd} == {200}
     assert {office.get(f"/office/orders?after={text}").status_code for text in odd} == {422}
-    assert office.post("/office/orders/actions", data={"act": "ask", "order": ["²", "x", "9" * 30]}).status_code == 422
+    assert (
+        office.post("/office/orders/actions", data={"action": "ask", "order": ["²", "x", "9" * 30]}).status_code == 422
+    )
 
 
 def test_way_back_leads_nowhere_but_into_the_office(office: FlaskClient) -> None:

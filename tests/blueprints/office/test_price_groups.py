@@ -26,7 +26,7 @@ def a_group(percent: str = "12.5") -> int:
 
 def acts() -> list[str]:
     db.session.rollback()
-    return list(db.session.scalars(select(AuditLogEntry.act).order_by(AuditLogEntry.id)))
+    return list(db.session.scalars(select(AuditLogEntry.action).order_by(AuditLogEntry.id)))
 
 
 def test_group_is_added_changed_and_removed_with_its_effect_shown_first(office: FlaskClient) -> None:

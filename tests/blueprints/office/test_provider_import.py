@@ -97,7 +97,7 @@ def test_chosen_rows_alone_are_imported(office: FlaskClient, server: HostileProv
     assert "New 2" in text_of(asked.text) and asked.text.count('name="service"') == 2
     assert slugs() == ["page-visits-1", "page-visits-3"]
     assert (newest().state, newest().added) == ("applied", 2)
-    assert list(db.session.scalars(select(AuditLogEntry.act))) == ["providers import"]
+    assert list(db.session.scalars(select(AuditLogEntry.action))) == ["providers import"]
 
 
 @pytest.mark.parametrize(

@@ -48,7 +48,7 @@ def test_rules_are_previewed_and_then_kept_for_the_next_import(office: FlaskClie
     assert "Prices that change 2" in shown and "Set by hand, not touched 1" in shown
     assert status == 303
     assert (price(), price("page-visits-2"), price("page-visits-3")) == (1_130_000, 100_000, 5_000_000)
-    assert "providers price rules" in db.session.scalars(select(AuditLogEntry.act)).all()
+    assert "providers price rules" in db.session.scalars(select(AuditLogEntry.action)).all()
     page = office.get(PAGE).text
     assert 'name="margin" type="text" value="20%"' in page and 'value="0.05"' in page
 

@@ -100,7 +100,7 @@ def test_a_provider_is_paused_and_resumed_with_a_reason(office: FlaskClient) -> 
     assert answers == [422, 303, 409, 303, 409]
     assert "No funds." in paused
     assert reload(order).status == "pending"
-    acts = db.session.scalars(select(AuditLogEntry.act).order_by(AuditLogEntry.id)).all()
+    acts = db.session.scalars(select(AuditLogEntry.action).order_by(AuditLogEntry.id)).all()
     assert acts == ["providers pause", "providers resume"]
 
 
@@ -119,7 +119,7 @@ def test_calls_at_once_are_set_within_their_bounds(office: FlaskClient) -> None:
     assert (reload(provider).calls_at_once, refused.status_code) == (32, 409)
     assert 'value="32"' in office.get(address).text
     assert "Calls at once" not in office.get(f"/office/providers/{by_hand.id}").text
-    assert db.session.scalars(select(AuditLogEntry.act)).all() == ["providers calls at once"]
+    assert db.session.scalars(select(AuditLogEntry.action)).all() == ["providers calls at once"]
 
 
 def test_a_key_is_replaced_once_a_form_and_never_shown(app: Flask, office: FlaskClient) -> None:

@@ -42,7 +42,7 @@ def stored() -> dict[str, str]:
 
 def entries() -> list[tuple[str, str]]:
     db.session.rollback()
-    lines = select(AuditLogEntry.subject, AuditLogEntry.detail).where(AuditLogEntry.act == "settings change")
+    lines = select(AuditLogEntry.subject, AuditLogEntry.detail).where(AuditLogEntry.action == "settings change")
     return [(subject, detail) for subject, detail in db.session.execute(lines.order_by(AuditLogEntry.id))]
 
 

@@ -31,7 +31,7 @@ def test_selected_tools_move_to_a_category_and_imports_leave_it(office: FlaskCli
     imported(a_row(), a_row(2), a_row(3))
     ids = [offered("page-visits-1").tool_id, offered("page-visits-3").tool_id]
 
-    shown, status = send(office, {"act": "category", "value": "Best <b>", "scope": "selected", "tool": ids})
+    shown, status = send(office, {"action": "category", "value": "Best <b>", "scope": "selected", "tool": ids})
     imported(a_row(category="Else"), a_row(2, category="Else"), a_row(3, category="Else"))
 
     assert "Page visits page-visits-1 Pages Best <b>" in shown and "Tools that change 2" in shown
@@ -40,16 +40,16 @@ def test_selected_tools_move_to_a_category_and_imports_leave_it(office: FlaskCli
     found = db.session.scalars(select(Tool.category).order_by(Tool.slug)).all()
     assert found == ["Best <b>", "Else", "Best <b>"]
     assert "Best <b>" in db.session.scalars(select(Terms.category)).all()
-    entries = db.session.execute(select(AuditLogEntry.act, AuditLogEntry.subject)).all()
+    entries = db.session.execute(select(AuditLogEntry.action, AuditLogEntry.subject)).all()
     assert [tuple(each) for each in entries] == [("tools bulk", f"tool page-visits-{number}") for number in (1, 3)]
 
 
 def test_all_of_a_list_are_those_under_its_filters(office: FlaskClient) -> None:
     imported(a_row(), a_row(2, category="Videos"), a_row(3, category="Videos", name="Reads"))
 
-    send(office, {"act": "hide", **LIST, "category": "Videos", "q": "visits"})
+    send(office, {"action": "hide", **LIST, "category": "Videos", "q": "visits"})
     hidden = office.get("/office/tools?visibility=hidden").text
-    send(office, {"act": "show", **LIST, "visibility": "hidden"})
+    send(office, {"action": "show", **LIST, "visibility": "hidden"})
 
     assert hidden.count("<tr id=") == 1 and "page-visits-2" in hidden
     assert not offered("page-visits-2").is_hidden
@@ -64,7 +64,7 @@ def test_all_of_a_list_are_those_under_its_filters(office: FlaskClient) -> None:
 def test_prices_change_by_a_percentage_and_are_rounded_up(office: FlaskClient, percent: str, micros: int) -> None:
     imported(a_row(rate="0.900001"))
 
-    send(office, {"act": "percent", "value": percent, **LIST})
+    send(office, {"action": "percent", "value": percent, **LIST})
     imported(a_row(rate="2"))
 
     assert offered().price_micros_per_thousand == micros
@@ -73,7 +73,7 @@ def test_prices_change_by_a_percentage_and_are_rounded_up(office: FlaskClient, p
 def test_package_keeps_a_price_of_whole_millionths(office: FlaskClient) -> None:
     imported(a_row(type="Package", rate="0.900001"))
 
-    send(office, {"act": "percent", "value": "10", **LIST})
+    send(office, {"action": "percent", "value": "10", **LIST})
 
     assert offered().rate == "0.990002"
 
@@ -84,7 +84,7 @@ def test_price_rules_apply_again(office: FlaskClient) -> None:
     with transaction():
         tool_settings.set_field("page-visits-1", "price_per_thousand", "5", actor="anna", now=NOON)
 
-    shown, _status = send(office, {"act": "price_rules", **LIST})
+    shown, _status = send(office, {"action": "price_rules", **LIST})
     imported(a_row(rate="1.00"), a_row(2), margin="20%")
 
     assert "Falls" in shown and "Prices that fall 1" in shown
@@ -97,28 +97,28 @@ def test_price_that_equals_the_rules_follows_them_again(office: FlaskClient) -> 
     with transaction():
         tool_settings.set_field("page-visits-1", "price_per_thousand", "1.08", actor="anna", now=NOON)
 
-    shown, status = send(office, {"act": "price_rules", **LIST})
-    again = text_of(office.post(PATH, data={"act": "price_rules", **LIST}).text)
+    shown, status = send(office, {"action": "price_rules", **LIST})
+    again = text_of(office.post(PATH, data={"action": "price_rules", **LIST}).text)
     imported(a_row(rate="1.80"), margin="20%")
 
     assert "Page visits page-visits-1 Set by hand Follows the rules" in shown and status == 303
     assert "page-visits-1: The price stays." in again
     assert offered().price_micros_per_thousand == 2_160_000
     assert db.session.scalars(select(Terms.version)).all() == [1, 2]
-    details = db.session.scalars(select(AuditLogEntry.detail).where(AuditLogEntry.act == "tools bulk")).all()
+    details = db.session.scalars(select(AuditLogEntry.detail).where(AuditLogEntry.action == "tools bulk")).all()
     assert details == ["Spring. (Use the provider’s price rules again: Set by hand → Follows the rules)"]
 
 
 @pytest.mark.parametrize(
     "wrong",
     [
-        {"act": "percent", "value": "0"},
-        {"act": "percent", "value": "-100"},
-        {"act": "percent", "value": "1.234"},
-        {"act": "percent", "value": ""},
-        {"act": "category", "value": ""},
-        {"act": "nothing"},
-        {"act": "hide", "scope": "selected"},
+        {"action": "percent", "value": "0"},
+        {"action": "percent", "value": "-100"},
+        {"action": "percent", "value": "1.234"},
+        {"action": "percent", "value": ""},
+        {"action": "category", "value": ""},
+        {"action": "nothing"},
+        {"action": "hide", "scope": "selected"},
     ],
 )
 def test_wrong_changes_are_refused(office: FlaskClient, wrong: dict[str, str]) -> None:
@@ -131,7 +131,7 @@ def test_wrong_changes_are_refused(office: FlaskClient, wrong: dict[str, str]) -
 
 def test_changed_tools_are_previewed_again(office: FlaskClient) -> None:
     imported(a_row())
-    data = {"act": "percent", "value": "10", **LIST}
+    data = {"action": "percent", "value": "10", **LIST}
     seal = re.search(r'name="seal" value="([0-9a-f]+)"', office.post(PATH, data=data).text)
     assert seal is not None
     with transaction():

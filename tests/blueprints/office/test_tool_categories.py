@@ -110,6 +110,6 @@ def test_a_move_is_in_the_audit_log_and_changes_the_catalogues_version(office: F
 
     entry = db.session.scalars(select(AuditLogEntry).order_by(AuditLogEntry.id.desc())).first()
     assert entry is not None
-    assert (entry.act, entry.subject, entry.detail) == ("tools category order", "category Beats", "place 2 → 1")
+    assert (entry.action, entry.subject, entry.detail) == ("tools category order", "category Beats", "place 2 → 1")
     assert tools.version() > version
     assert "Sort all by name" in page and 'id="place-4"' in page

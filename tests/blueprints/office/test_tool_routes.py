@@ -42,7 +42,7 @@ def test_providers_are_added_ordered_and_removed(office: FlaskClient) -> None:
         ["second", "first"],
     )
     assert "Its orders go to second, then to first." in text_of(office.get("/office/tools/routed").text)
-    acts = db.session.scalars(select(AuditLogEntry.act).order_by(AuditLogEntry.id)).all()
+    acts = db.session.scalars(select(AuditLogEntry.action).order_by(AuditLogEntry.id)).all()
     assert acts == ["tools route add", "tools route add", "tools route up", "tools routes", "tools route remove"]
 
 

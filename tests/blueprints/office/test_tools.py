@@ -76,7 +76,7 @@ def test_saving_makes_one_new_version_and_leaves_earlier_orders_their_own(office
     assert (present.terms_version, present.price_micros_per_thousand) == (2, 1_100_000)
     assert reload(order).terms_id != present.terms_id
     assert reload(tool).set_by_hand.split() == ["name", "price_per_thousand", "summary"]
-    line = db.session.scalars(select(AuditLogEntry).where(AuditLogEntry.act == "tools edit")).one()
+    line = db.session.scalars(select(AuditLogEntry).where(AuditLogEntry.action == "tools edit")).one()
     assert line.subject == "tool page-visits"
     assert "New price upstream. (name=Visits <b>now</b>, price_per_thousand=1.10)" in line.detail
     assert "Visits &lt;b&gt;now&lt;/b&gt;" in office.get("/office/tools/page-visits").text

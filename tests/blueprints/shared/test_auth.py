@@ -172,7 +172,7 @@ def test_looking_writes_nothing_and_asks_once_who_is_there(client: FlaskClient) 
         assert client.get(path).status_code == 200
 
     assert [text for text in statements if not text.lstrip().upper().startswith(("SELECT", "BEGIN"))] == []
-    assert sum("sign_ins.token_hash" in text for text in statements if "users" in text and "JOIN" in text) == 4
+    assert sum("sessions.token_hash" in text for text in statements if "users" in text and "JOIN" in text) == 4
     assert reload(db.session.query(LoginSession).one()).seen_at is not None
 
 

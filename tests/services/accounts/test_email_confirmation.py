@@ -173,7 +173,7 @@ def test_operator_confirms_an_email_once_and_the_log_keeps_it() -> None:
 
     assert reload(user).email_confirmed_at == NOON
     (line,) = db.session.scalars(select(AuditLogEntry))
-    assert (line.actor, line.act, line.subject, line.detail) == (
+    assert (line.actor, line.action, line.subject, line.detail) == (
         "olga",
         "customers confirm email",
         f"customer {user.id}",

@@ -180,7 +180,10 @@ def test_operators_replace_theirs_and_never_turn_it_off() -> None:
     with pytest.raises(BadInput):
         show(operator, code(secret, later=STEP), later=STEP)
     assert show(operator, code(other, later=STEP), later=STEP) is None
-    assert [line.act for line in db.session.query(AuditLogEntry)] == ["second factor set up", "second factor replaced"]
+    assert [line.action for line in db.session.query(AuditLogEntry)] == [
+        "second factor set up",
+        "second factor replaced",
+    ]
 
 
 def test_reset_takes_it_off_logs_out_everywhere_and_leaves_a_line() -> None:
@@ -197,7 +200,11 @@ def test_reset_takes_it_off_logs_out_everywhere_and_leaves_a_line() -> None:
     assert sessions.find(device.token, now=NOON) is None
     assert pending_sessions.find(pending.token, now=NOON) is None
     line = db.session.query(AuditLogEntry).order_by(AuditLogEntry.id.desc()).first()
-    assert line is not None and (line.act, line.actor, line.detail) == ("second factor reset", "root", "Seen in person")
+    assert line is not None and (line.action, line.actor, line.detail) == (
+        "second factor reset",
+        "root",
+        "Seen in person",
+    )
     with pytest.raises(ActionRefused), transaction():
         two_factor.reset(operator.email, reason="Again", actor="root", now=NOON)
     with pytest.raises(NotFound), transaction():

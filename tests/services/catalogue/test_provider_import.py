@@ -85,7 +85,7 @@ def test_import_never_changes_hand_set_values(field: str, value: str, column: st
     imported(a_row(rate="1.00", min="60", max="900", name="Other", category="Else"))
 
     assert getattr(offered(), column) == kept
-    assert db.session.scalars(select(AuditLogEntry.act)).all() == ["tools set"]
+    assert db.session.scalars(select(AuditLogEntry.action)).all() == ["tools set"]
 
 
 def test_a_field_given_back_follows_the_provider_again() -> None:

@@ -63,7 +63,7 @@ def test_change_is_applied_once_when_it_is_due_as_the_next_version() -> None:
     assert versions(tool) == [(1, 900_000, 10), (2, 1_200_000, 100)]
     assert scheduled_terms.pending() == []
     assert reload(tool).set_by_hand == "minimum price_per_thousand"
-    acts = db.session.scalars(select(AuditLogEntry.act).order_by(AuditLogEntry.id)).all()
+    acts = db.session.scalars(select(AuditLogEntry.action).order_by(AuditLogEntry.id)).all()
     assert acts == ["tools schedule", "tools schedule apply"]
 
 

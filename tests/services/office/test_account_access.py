@@ -255,7 +255,8 @@ def test_the_command_line_approves_and_refuses_for_a_panel_with_one_operator(app
     with transaction():
         seen = {"balance_nanos": ledger.balance_nanos(customer.id), "limit_nanos": LIMIT, "now": utc_now()}
         kept, dropped = (
-            second_approval.act(wanted(customer, operator, amount), **seen).proposal_id for amount in ("500", "600")
+            second_approval.move_or_propose(wanted(customer, operator, amount), **seen).proposal_id
+            for amount in ("500", "600")
         )
     run = app.test_cli_runner().invoke
 
@@ -273,7 +274,7 @@ def test_the_command_line_approves_and_refuses_for_a_panel_with_one_operator(app
     states = [(each.state, each.decider) for each in approval_list.decided(now=utc_now())]
     assert [state for state, _ in states] == ["refused", "confirmed"]
     assert all("(command line)" in decider for _, decider in states)
-    acts = db.session.scalars(select(AuditLogEntry.act).where(AuditLogEntry.act.startswith("approvals "))).all()
+    acts = db.session.scalars(select(AuditLogEntry.action).where(AuditLogEntry.action.startswith("approvals "))).all()
     assert {"approvals confirm", "approvals refuse"} <= set(acts)
 
 

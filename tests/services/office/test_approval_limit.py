@@ -30,7 +30,7 @@ def acts(asked: BalanceChange, *, now: datetime = NOON) -> Callable[[], Done]:
     def act() -> Done:
         with transaction():
             seen = ledger.balance_nanos(asked.customer_id)
-            return second_approval.act(asked, balance_nanos=seen, limit_nanos=LIMIT, now=now)
+            return second_approval.move_or_propose(asked, balance_nanos=seen, limit_nanos=LIMIT, now=now)
 
     return act
 
@@ -86,9 +86,9 @@ def test_debits_deposits_and_goodwill_count_like_credits() -> None:
     gives(order_id, operator, "30")()
     with transaction():
         request = deposits.request_deposit(customer.id, amount_nanos=money.parse_nanos("30"), now=NOON)
-        top_up_id = request.id
+        deposit_id = request.id
     deposit = wanted(customer, operator, "30", ProposalKind.DEPOSIT)
-    acted(BalanceChange(*(getattr(deposit, name) for name in deposit.__slots__[:-1]), top_up_id=top_up_id))
+    acted(BalanceChange(*(getattr(deposit, name) for name in deposit.__slots__[:-1]), deposit_id=deposit_id))
 
     with pytest.raises(ActionRefused, match=r"90\.00 for this customer and 90\.00 by you"):
         gives(order_id, operator, "10.01", number=2)()
@@ -119,7 +119,7 @@ def test_credits_of_two_operators_at_the_same_moment_stay_within_the_customers_l
     def act(each: BalanceChange) -> Callable[[], Done]:
         def do() -> Done:
             with transaction():
-                return second_approval.act(each, balance_nanos=balance, limit_nanos=LIMIT, now=NOON)
+                return second_approval.move_or_propose(each, balance_nanos=balance, limit_nanos=LIMIT, now=NOON)
 
         return do
 
@@ -174,5 +174,5 @@ def test_money_added_from_the_command_line_is_not_stopped_but_counts_for_the_cus
 
     assert done.exit_code == 0, done.output
     assert (asked.transfer_id, elsewhere.proposal_id, balance_of(customer)) == (None, None, "510.00")
-    line = db.session.scalars(select(AuditLogEntry).where(AuditLogEntry.act == "balance add")).one()
+    line = db.session.scalars(select(AuditLogEntry).where(AuditLogEntry.action == "balance add")).one()
     assert (line.subject, "By wire." in line.detail) == (f"customer {customer.id}", True)

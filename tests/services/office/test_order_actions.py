@@ -51,7 +51,9 @@ def refused(act: Callable[[], object], error: type[PanelError]) -> None:
 
 
 def log() -> list[tuple[str, str]]:
-    return [(line.act, line.subject) for line in db.session.scalars(select(AuditLogEntry).order_by(AuditLogEntry.id))]
+    return [
+        (line.action, line.subject) for line in db.session.scalars(select(AuditLogEntry).order_by(AuditLogEntry.id))
+    ]
 
 
 def by_hand(status: Status = Status.PENDING) -> Order:

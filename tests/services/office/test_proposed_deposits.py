@@ -28,7 +28,7 @@ def a_request(customer: User, amount: str) -> str:
 def arrived(reference: str, operator: User, amount: str) -> BalanceChange:
     request = deposits.find(reference)
     asked = wanted(db.session.get_one(User, request.customer_id), operator, amount, ProposalKind.DEPOSIT)
-    return replace(asked, top_up_id=request.id)
+    return replace(asked, deposit_id=request.id)
 
 
 @pytest.mark.both_engines
@@ -40,7 +40,7 @@ def test_a_deposit_is_one_transfer_however_many_confirm_it_at_once(app: Flask) -
     def act(each: BalanceChange) -> object:
         def do() -> Done:
             with transaction():
-                return second_approval.act(each, balance_nanos=0, limit_nanos=LIMIT, now=NOON)
+                return second_approval.move_or_propose(each, balance_nanos=0, limit_nanos=LIMIT, now=NOON)
 
         return do
 

@@ -32,7 +32,7 @@ def wanted(customer: User, operator: User, amount: str, kind: ProposalKind = CRE
 def acted(asked: BalanceChange, *, balance: str | None = None) -> Done:
     seen = ledger.balance_nanos(asked.customer_id) if balance is None else money.parse_nanos(balance)
     with transaction():
-        return second_approval.act(asked, balance_nanos=seen, limit_nanos=LIMIT, now=NOON)
+        return second_approval.move_or_propose(asked, balance_nanos=seen, limit_nanos=LIMIT, now=NOON)
 
 
 def confirmed(proposal_id: int | None, operator_id: int, *, now: object = NOON) -> int:
@@ -71,7 +71,7 @@ def test_an_amount_up_to_the_limit_moves_at_once_with_a_line_in_the_log(kind: Pr
     assert balance_of(customer) == after
     assert done.proposal_id is None and done.transfer_id is not None
     line = db.session.scalars(select(AuditLogEntry).where(AuditLogEntry.subject == f"customer {customer.id}")).one()
-    assert (line.actor, line.act) == (operator.email, f"customers {kind}")
+    assert (line.actor, line.action) == (operator.email, f"customers {kind}")
     assert "Paid by card." in line.detail
     ledger_oracle.assert_consistent()
 
@@ -126,7 +126,7 @@ def test_a_form_sent_twice_at_once_moves_its_money_once(app: Flask) -> None:
     def act(asked: BalanceChange) -> object:
         def do() -> Done:
             with transaction():
-                return second_approval.act(asked, balance_nanos=balance, limit_nanos=LIMIT, now=NOON)
+                return second_approval.move_or_propose(asked, balance_nanos=balance, limit_nanos=LIMIT, now=NOON)
 
         return do
 
@@ -148,7 +148,7 @@ def test_a_debit_never_takes_more_than_there_is_however_many_come_at_once(app: F
     def take(each: BalanceChange) -> object:
         def do() -> Done:
             with transaction():
-                return second_approval.act(each, balance_nanos=balance, limit_nanos=LIMIT, now=NOON)
+                return second_approval.move_or_propose(each, balance_nanos=balance, limit_nanos=LIMIT, now=NOON)
 
         return do
 

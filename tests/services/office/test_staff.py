@@ -129,7 +129,7 @@ def test_the_audit_log_has_the_invitation_and_what_came_of_it() -> None:
     owner = an_operator()
     joins(invited(owner))
 
-    lines = db.session.execute(select(AuditLogEntry.act, AuditLogEntry.actor).order_by(AuditLogEntry.id)).all()
+    lines = db.session.execute(select(AuditLogEntry.action, AuditLogEntry.actor).order_by(AuditLogEntry.id)).all()
 
     assert [tuple(line) for line in lines] == [
         ("staff invite", owner.email),

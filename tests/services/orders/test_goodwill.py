@@ -81,7 +81,7 @@ def test_goodwill_is_in_the_timeline_and_in_the_audit_log() -> None:
     assert event.text == "We returned $0.25 to your balance. It ran late."
     assert db.session.scalars(select(User.state_version).where(User.id == order.customer_id)).one() > seen
     log = db.session.scalars(select(AuditLogEntry)).one()
-    assert (log.actor, log.act, log.subject) == (OLGA, "orders goodwill", f"order {order.id}")
+    assert (log.actor, log.action, log.subject) == (OLGA, "orders goodwill", f"order {order.id}")
     assert log.detail == "0.25 returned: It ran late."
 
 

@@ -142,7 +142,7 @@ def test_an_operator_ends_a_refill_of_any_provider(provider: str, state: RefillS
     assert transfers() == money
     assert audit.audit().differences == ()
     (line,) = db.session.scalars(select(AuditLogEntry)).all()
-    assert (line.actor, line.act, line.subject) == ("anna", "refills end", f"refill {refill.id}")
+    assert (line.actor, line.action, line.subject) == ("anna", "refills end", f"refill {refill.id}")
     assert line.detail == f"as {state}: It never came."
 
 

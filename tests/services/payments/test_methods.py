@@ -132,7 +132,7 @@ def test_an_operator_sets_the_terms_in_the_office(app: Flask, client: FlaskClien
     wrong = client.post("/office/payment-methods/manual", data={**form, "minimum": "ten"})
     assert wrong.status_code == 422 and 'id="minimum-error"' in wrong.text and 'value="ten"' in wrong.text
     assert client.get("/office/payment-methods/stripe").status_code == 404
-    assert db.session.scalars(select(AuditLogEntry.act)).all() == ["payment methods change"]
+    assert db.session.scalars(select(AuditLogEntry.action)).all() == ["payment methods change"]
     signed_in(client, a_customer("0"))
     assert client.post("/balance/add", data={"amount": "9"}).status_code == 422
     assert client.post("/balance/add", data={"amount": "10"}).status_code == 303

@@ -219,7 +219,7 @@ def test_uncovered_reversal_holds_ordering_until_an_operator_releases_it() -> No
     with transaction():
         placing.place_order(customer.id, asked=again, now=NOON)
 
-    assert db.session.scalars(select(AuditLogEntry.act)).all()[-1] == "deposits release ordering"
+    assert db.session.scalars(select(AuditLogEntry.action)).all()[-1] == "deposits release ordering"
     with pytest.raises(ActionRefused), transaction():
         reversals.release(deposits.find(reference), reason="Again.", actor="operator", now=NOON)
     assert audit.audit().is_sound

@@ -140,7 +140,7 @@ def test_an_operator_makes_no_more_than_the_approval_limit_in_a_day_also_with_cr
         made(uses=5, made_by=operator.id, form_key="another key")
     with transaction():
         credit = BalanceChange(ProposalKind.CREDIT, customer.id, 5 * TEN, "A gift.", "key", operator.id, "o")
-        done = second_approval.act(credit, balance_nanos=0, limit_nanos=LIMIT, now=NOON)
+        done = second_approval.move_or_propose(credit, balance_nanos=0, limit_nanos=LIMIT, now=NOON)
     assert done.transfer_id is None and done.proposal_id is not None
     assert len(made(uses=4, made_by=operator.id, form_key="a third key")) == 1
     assert len(made(uses=10, made_by=operator.id, form_key="next day", now=NOON + timedelta(hours=25))) == 1

@@ -45,7 +45,9 @@ def test_incident_is_announced_until_it_is_resolved() -> None:
     )
     assert incident_reads.open_now() == []
     assert [each.id for each in incident_reads.past(now=NOON + 30 * MINUTE)] == [incident_id]
-    acts = db.session.scalars(select(AuditLogEntry.act).where(AuditLogEntry.subject == f"incident {incident_id}")).all()
+    acts = db.session.scalars(
+        select(AuditLogEntry.action).where(AuditLogEntry.subject == f"incident {incident_id}")
+    ).all()
     assert acts == ["incidents open", "incidents update", "incidents update"]
 
 
@@ -60,7 +62,7 @@ def test_same_form_in_the_same_moment_opens_one_incident(app: Flask) -> None:
         second = start_in_thread(app, opened)
 
     assert second.result(30) == first
-    assert db.session.scalars(select(AuditLogEntry.act)).all() == ["incidents open"]
+    assert db.session.scalars(select(AuditLogEntry.action)).all() == ["incidents open"]
 
 
 @pytest.mark.both_engines

@@ -236,7 +236,7 @@ def test_every_act_of_an_operator_is_a_line_of_the_log() -> None:
     lines = db.session.scalars(
         select(AuditLogEntry).where(AuditLogEntry.subject == f"ticket {number}").order_by(AuditLogEntry.id)
     )
-    entries = [(line.act, line.actor) for line in lines]
+    entries = [(line.action, line.actor) for line in lines]
     acts = ["note", "answer and close", "reopen", "assign", "close"]
     assert entries == [(f"tickets {act}", operator.email) for act in acts]
 

@@ -46,7 +46,7 @@ def show(announcement_id: int) -> ResponseReturnValue:
 
 @bp.post("/announcements/<int:announcement_id>")
 def edit(announcement_id: int) -> ResponseReturnValue:
-    return _act(
+    return _save(
         announcement_id,
         lambda: announcements.edit(announcement_id, **_typed(), seen=_seen(), actor=layout.actor(), now=utc_now()),
         "The changes are saved.",
@@ -55,7 +55,7 @@ def edit(announcement_id: int) -> ResponseReturnValue:
 
 @bp.post("/announcements/<int:announcement_id>/publication")
 def publish(announcement_id: int) -> ResponseReturnValue:
-    return _act(
+    return _save(
         announcement_id,
         lambda: announcements.publish(
             announcement_id,
@@ -72,7 +72,7 @@ def publish(announcement_id: int) -> ResponseReturnValue:
 @bp.post("/announcements/<int:announcement_id>/pin")
 def pin(announcement_id: int) -> ResponseReturnValue:
     is_pinned = request.form.get("pinned") == "yes"
-    return _act(
+    return _save(
         announcement_id,
         lambda: announcements.pin(
             announcement_id, is_pinned=is_pinned, seen=_seen(), actor=layout.actor(), now=utc_now()
@@ -83,7 +83,7 @@ def pin(announcement_id: int) -> ResponseReturnValue:
 
 @bp.post("/announcements/<int:announcement_id>/withdrawal")
 def withdraw(announcement_id: int) -> ResponseReturnValue:
-    return _act(
+    return _save(
         announcement_id,
         lambda: announcements.withdraw(announcement_id, seen=_seen(), actor=layout.actor(), now=utc_now()),
         "The announcement is withdrawn. Mails that were sent stay sent.",
@@ -95,15 +95,15 @@ def form_again(error: ExpiredForm) -> ResponseReturnValue:
     return _page((request.view_args or {}).get("announcement_id"), error), error.http_status
 
 
-def _act(announcement_id: int, act: Callable[[], object], done: str) -> ResponseReturnValue:
+def _save(announcement_id: int, save: Callable[[], object], message: str) -> ResponseReturnValue:
     try:
         with transaction():
-            act()
+            save()
     except NotFound:
         raise
     except PanelError as error:
         return _page(announcement_id, error), error.http_status
-    flash(done)
+    flash(message)
     return redirect(url_for("office_announcements.show", announcement_id=announcement_id), code=303)
 
 

@@ -124,19 +124,19 @@ def _confirmation(group_id: int, title: str, facts: Sequence[tuple[str, object]]
 
 
 def _do(
-    group_id: int, effect: Callable[[], Confirmation] | None, act: Callable[[], None], said: str
+    group_id: int, effect: Callable[[], Confirmation] | None, save: Callable[[], None], message: str
 ) -> ResponseReturnValue:
     """Show the effect first; then run the action and show the group again, or the group with the error."""
     try:
         if effect is not None and not confirmation.is_confirmed():
             return confirmation.page(effect())
         with transaction():
-            act()
+            save()
     except NotFound:
         raise
     except PanelError as error:
         return _page(group_id, error), status_of(error)
-    flash(said)
+    flash(message)
     return redirect(f"{INDEX}/{group_id}", code=303)
 
 

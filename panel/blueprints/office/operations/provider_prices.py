@@ -47,8 +47,8 @@ def remove_category(upstream_id: int) -> ResponseReturnValue:
     return _do(upstream_id, lambda _provider, present: price_rules.without_category(present, typed("category")))
 
 
-@bp.get("/providers/<int:upstream_id>/prices/<any(category, 'category-removal'):act>")
-def back(upstream_id: int, act: str) -> ResponseReturnValue:
+@bp.get("/providers/<int:upstream_id>/prices/<any(category, 'category-removal'):action>")
+def back(upstream_id: int, action: str) -> ResponseReturnValue:
     """Redirect a reload of a check page's address to the form."""
     return redirect(f"/office/providers/{upstream_id}/prices", code=303)
 

@@ -32,10 +32,10 @@ def back() -> ResponseReturnValue:
 @bp.post("/tool-changes")
 def change() -> ResponseReturnValue:
     """Show old and new values first; save them when that page is confirmed."""
-    action = BulkToolAction(typed("act")) if typed("act") in list(BulkToolAction) else None
+    action = BulkToolAction(typed("action")) if typed("action") in list(BulkToolAction) else None
     try:
         if action is None:
-            raise BadInput("Choose what to change.", field="act")
+            raise BadInput("Choose what to change.", field="action")
         tool_ids = _chosen()
         if not is_confirmed():
             return _check_page(tool_ids, action)
@@ -102,6 +102,6 @@ def list_page(error: PanelError | None = None) -> str:
         selection=selection,
         categories=[("", "All categories"), *((name, name) for name in sorted({tool.category for tool in every}))],
         actions=[(action.value, action.label) for action in BulkToolAction],
-        typed={name: typed(name) for name in ("act", "value")},
+        typed={name: typed(name) for name in ("action", "value")},
         errors=by_field(error),
     )

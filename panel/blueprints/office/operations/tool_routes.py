@@ -74,17 +74,17 @@ def form_again(error: ExpiredForm) -> ResponseReturnValue:
     return _page(_found((request.view_args or {})["slug"]), error), error.http_status
 
 
-def _do(slug: str, act: Callable[[], None], said: str) -> ResponseReturnValue:
+def _do(slug: str, save: Callable[[], None], message: str) -> ResponseReturnValue:
     """Run the action and show the list again, or the page with the error."""
     tool = _found(slug)
     try:
         with transaction():
-            act()
+            save()
     except NotFound:
         raise
     except PanelError as error:
         return _page(tool, error), status_of(error)
-    flash(said)
+    flash(message)
     return redirect(f"/office/tools/{slug}/providers", code=303)
 
 

@@ -269,7 +269,7 @@ def chosen_of(found: CatalogueImport) -> Sequence[str]:
     return services
 
 
-def _log(act: str, found: CatalogueImport, detail: str, *, actor: str, now: datetime) -> None:
+def _log(action: str, found: CatalogueImport, detail: str, *, actor: str, now: datetime) -> None:
     db.session.flush()
     name = db.session.get_one(Provider, found.provider_id).name
-    audit_log.write(act, actor=actor, subject=f"provider {name}", detail=detail, now=now)
+    audit_log.write(action, actor=actor, subject=f"provider {name}", detail=detail, now=now)
