@@ -43,9 +43,9 @@ def test_changes_are_logged_without_query_and_form(
 
     answer = client.post("/-/change?key=hidden-in-query", data={"password": "hidden-in-form"})
 
-    said = capsys.readouterr().err
-    assert "hidden" not in said
-    line = json.loads(said.splitlines()[-1])
+    output = capsys.readouterr().err
+    assert "hidden" not in output
+    line = json.loads(output.splitlines()[-1])
     assert line["method"] == "POST"
     assert line["path"] == "/-/change"
     assert line["status"] == 200

@@ -14,7 +14,7 @@ from panel.domain.errors import PanelError
 from panel.security.encryption import DecryptionFailed
 
 NO_TABLES = "The database has no tables yet: run flask init first."
-OTHER_SEAL_KEY = (
+OTHER_ENCRYPTION_KEY = (
     "A secret of this panel cannot be decrypted: PANEL_SEAL_KEY, or the file seal_key in the instance folder, is not "
     "the key that encrypted it. Put the old one back."
 )
@@ -51,7 +51,7 @@ def _refusing(callback: Callable[..., Any]) -> Callable[..., Any]:
         try:
             return callback(*args, **kwargs)
         except DecryptionFailed as error:
-            raise click.ClickException(OTHER_SEAL_KEY) from error
+            raise click.ClickException(OTHER_ENCRYPTION_KEY) from error
         except SQLAlchemyError as error:
             if has_no_tables(error):
                 raise click.ClickException(NO_TABLES) from error

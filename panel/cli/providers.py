@@ -101,12 +101,12 @@ def import_provider(name: str, margin: str | None, rate: str | None, yes: bool) 
         with cli_transaction():
             provider_import.lock_catalogue()
             provider = _found(name)
-            said = provider_markup.said_currency(answer, balance_currency=balance_currency)
+            currency = provider_markup.currency_of(answer, balance_currency=balance_currency)
             markup = provider_markup.choose(
                 provider,
                 margin_millionths=margin_millionths,
                 exchange_nanos=exchange_nanos,
-                said_currency=said,
+                catalogue_currency=currency,
                 our_currency=settings.currency,
             )
             words = _words(markup, ours=settings.currency)

@@ -107,7 +107,7 @@ def serialize_off(off: frozenset[AlertChoice]) -> str:
 
 
 class AlertStep(StrEnum):
-    """What is said of an alert."""
+    """What a message says of an alert: that it began, continues or ended."""
 
     BEGAN = "began"
     CONTINUES = "continues"

@@ -46,8 +46,8 @@ def duration(seconds: int) -> str:
     minutes, left = divmod(rest, 60)
     parts = [(span.days, "day"), (hours, "hour"), (minutes, "minute"), (left, "second")]
     first = next((place for place, (number, _unit) in enumerate(parts) if number), len(parts) - 1)
-    said = [f"{number} {unit}{'' if number == 1 else 's'}" for number, unit in parts[first : first + 2] if number]
-    return " ".join(said) or "under a second"
+    named = [f"{number} {unit}{'' if number == 1 else 's'}" for number, unit in parts[first : first + 2] if number]
+    return " ".join(named) or "under a second"
 
 
 def _utc(at: datetime) -> datetime:

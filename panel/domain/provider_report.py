@@ -135,8 +135,8 @@ def _bad(standing: OrderProgress, why: str) -> Verdict:
 def _after_the_end(word: Status, report: Report, standing: OrderProgress) -> Verdict:
     """A repeated final status is ignored; any other status or count contradicts the settlement and opens a review."""
     is_same_count = standing.is_package or is_missing(report.remains) or read_count(report.remains) == standing.remains
-    told_again = word is standing.status and (word is Status.CANCELED or is_same_count)
-    if told_again:
+    is_repeated = word is standing.status and (word is Status.CANCELED or is_same_count)
+    if is_repeated:
         return _no_news(standing)
     return _bad(standing, f"The provider says {word.label} of an order that has ended as {standing.status.label}.")
 
@@ -156,8 +156,8 @@ def _ending(word: Status, report: Report, standing: OrderProgress) -> Verdict:
     is_between = counted is not None and 0 < counted < standing.quantity
     start = _start(report, standing)
     if word is Status.COMPLETED:
-        said = read_count(report.remains)
-        odd = f"The provider says Completed with {said} remaining." if said else None
+        remaining = read_count(report.remains)
+        odd = f"The provider says Completed with {remaining} remaining." if remaining else None
         return Verdict(to=word, remains=counted or 0, start_count=start, review=odd)
     if word is Status.CANCELED:
         # Panels often report 0 remaining for an order that never started, so only a partial count is trusted.

@@ -10,7 +10,7 @@ import threading
 import time
 
 LOGGERS = ("dbos", "sqlalchemy.pool")
-SAID_AGAIN_SECONDS = 60.0
+LOG_AGAIN_SECONDS = 60.0
 _OF_THE_DATABASE = ("OperationalError", "InterfaceError", "psycopg", "sqlite3.", "Notification listener error")
 
 
@@ -19,7 +19,7 @@ class EngineLog(logging.Filter):
 
     def __init__(self) -> None:
         super().__init__()
-        self._said_at: dict[str, float] = {}
+        self._logged_at: dict[str, float] = {}
         self._is_stopping = False
 
     def filter(self, record: logging.LogRecord) -> bool:
@@ -31,9 +31,9 @@ class EngineLog(logging.Filter):
             return True
         what, _colon, _rest = text.partition(":")
         now = time.monotonic()
-        if now - self._said_at.get(what, -SAID_AGAIN_SECONDS) < SAID_AGAIN_SECONDS:
+        if now - self._logged_at.get(what, -LOG_AGAIN_SECONDS) < LOG_AGAIN_SECONDS:
             return False
-        self._said_at[what] = now
+        self._logged_at[what] = now
         record.msg, record.args, record.exc_info = f"{what}: the database is away.", (), None
         record.levelno, record.levelname = logging.WARNING, "WARNING"
         return True

@@ -244,6 +244,6 @@ class ScheduledTerms(Base):
     terms_id: Mapped[int | None] = mapped_column(ForeignKey("terms.id"))
     # Why it could not be applied; empty otherwise.
     problem: Mapped[str] = mapped_column(default="", server_default="")
-    # The rounds of mails that said it, and that said it won't happen.
+    # The rounds of mails that announced it, and that withdrew it.
     announced_round: Mapped[int | None]
     withdrawn_round: Mapped[int | None]

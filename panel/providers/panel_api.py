@@ -53,10 +53,10 @@ class PanelApi:
         lines = answer if isinstance(answer, list) else [answer]
         for line in lines:
             if isinstance(line, dict) and _is_id(line.get("order"), ask.provider_order_id):
-                said = line.get("cancel")
-                if isinstance(said, dict):
-                    return read_refusal(said, final=FINAL_FOR_CANCEL)
-                if read_count(said) and not has_error(line):
+                outcome = line.get("cancel")
+                if isinstance(outcome, dict):
+                    return read_refusal(outcome, final=FINAL_FOR_CANCEL)
+                if read_count(outcome) and not has_error(line):
                     return Accepted(ask.provider_order_id)
                 return read_refusal(line | {"order": None}, final=FINAL_FOR_CANCEL)
         return read_refusal(answer, final=FINAL_FOR_CANCEL)

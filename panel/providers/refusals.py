@@ -56,8 +56,8 @@ ABOUT_THE_CALL = (400, 402, 409, 422)
 
 def has_error(answer: Mapping[str, object]) -> bool:
     """Whether the response has a non-empty error. Many panels send an empty error field with every response."""
-    said = answer.get("error")
-    return not (said is None or said is False or said == [] or (isinstance(said, str) and not said.strip()))
+    error = answer.get("error")
+    return not (error is None or error is False or error == [] or (isinstance(error, str) and not error.strip()))
 
 
 def error_of(answer: object) -> str | None:

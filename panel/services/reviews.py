@@ -71,12 +71,12 @@ def close(
     now: datetime,
 ) -> int:
     """Resolve these reviews, which no longer need an operator; returns how many were open."""
-    said = {"b_kind": kind, "b_now": now, "b_resolution": resolution}
+    values = {"b_kind": kind, "b_now": now, "b_resolution": resolution}
     if order_id is not None:
-        return len(_CLOSE_ORDERS.fetch(said | {"b_about": order_id}))
+        return len(_CLOSE_ORDERS.fetch(values | {"b_about": order_id}))
     if provider_id is not None:
-        return len(_CLOSE_PROVIDERS.fetch(said | {"b_about": provider_id}))
-    return len(_CLOSE_OTHERS.fetch(said))
+        return len(_CLOSE_PROVIDERS.fetch(values | {"b_about": provider_id}))
+    return len(_CLOSE_OTHERS.fetch(values))
 
 
 def _close(about: ColumnElement[bool]) -> Any:

@@ -173,9 +173,9 @@ def _queue_mails(found: TermsRound, *, now: datetime) -> int:
 
 def _end(found: TermsRound, *, now: datetime) -> None:
     found.mailed_up_to, found.ended_at = None, now
-    told = {"terms_id": MAILED.c.new_terms_id, "is_hidden": MAILED.c.new_is_hidden}
+    current = {"terms_id": MAILED.c.new_terms_id, "is_hidden": MAILED.c.new_is_hidden}
     mailed = update(MAILED).where(MAILED.c.new_terms_id.is_not(None))
-    execute_write(mailed.values({**told, "new_terms_id": None, "new_is_hidden": None}))
+    execute_write(mailed.values({**current, "new_terms_id": None, "new_is_hidden": None}))
 
 
 def _used(user_id: int, number: int, *, since: datetime) -> set[int]:

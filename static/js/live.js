@@ -22,7 +22,7 @@ let figures = new Map();
 let answers = new Set();
 let ticketState = "";
 let toSay = new Map();
-let saidAt = -Infinity;
+let spokenAt = -Infinity;
 let waiting = 0;
 let tags = new Map();
 let checked = [];
@@ -142,7 +142,7 @@ function noticeChanges() {
   }
   statuses = fresh;
   noticeAnswers();
-  if (toSay.size && !waiting) waiting = setTimeout(say, Math.max(0, saidAt + SPEECH_APART_MS - performance.now()));
+  if (toSay.size && !waiting) waiting = setTimeout(say, Math.max(0, spokenAt + SPEECH_APART_MS - performance.now()));
 }
 
 // On a ticket page: announce new replies, and that the ticket was closed.
@@ -172,8 +172,8 @@ function takeBalance() {
 
 function say() {
   waiting = 0;
-  saidAt = performance.now();
-  const line = part("said");
+  spokenAt = performance.now();
+  const line = part("speech");
   if (line) line.textContent = toSay.size === 1 ? [...toSay.values()][0] : `${toSay.size} orders changed status.`;
   toSay = new Map();
 }
@@ -192,7 +192,7 @@ document.addEventListener("htmx:before:response", (event) => {
   raw.body?.cancel();
   if (!isAboutLive(event)) return hidePrice();
   stopped();
-  part("said")?.replaceChildren();
+  part("speech")?.replaceChildren();
 });
 
 // Only responses of this site get here: the region, 304, or "logged out".
@@ -208,7 +208,7 @@ document.addEventListener("htmx:after:request", (event) => {
   show("logged-out", isSignedOut);
   if (isSignedOut) show("stale", false);
   else stopped();
-  part("said")?.replaceChildren();
+  part("speech")?.replaceChildren();
 });
 
 document.addEventListener("htmx:error", (event) => {

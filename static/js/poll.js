@@ -30,7 +30,7 @@ function stamp() {
 }
 
 function replace(region) {
-  const line = document.querySelector("[data-said]");
+  const line = document.querySelector("[data-speech]");
   const has = card().dataset.status;
   const folds = [...card().querySelectorAll("details")];
   region.querySelectorAll("details").forEach((fold, place) => (fold.open = Boolean(folds[place]?.open)));

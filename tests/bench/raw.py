@@ -40,10 +40,10 @@ class RawConnection:
             self.cursor.execute("BEGIN IMMEDIATE")
 
     def one(self, statement: str, values: Sequence[Any]) -> None:
-        self.cursor.execute(self._said(statement), values)
+        self.cursor.execute(self._sql(statement), values)
 
     def many(self, statement: str, rows: Sequence[Sequence[Any]]) -> None:
-        self.cursor.executemany(self._said(statement), rows)
+        self.cursor.executemany(self._sql(statement), rows)
 
     def commit(self) -> None:
         if self.is_sqlite:
@@ -55,5 +55,5 @@ class RawConnection:
         self.cursor.close()
         self.pooled.close()
 
-    def _said(self, statement: str) -> str:
+    def _sql(self, statement: str) -> str:
         return statement if self.is_sqlite else statement.replace("?", "%s")

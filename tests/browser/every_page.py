@@ -69,10 +69,10 @@ def fill(app: Flask) -> FilledPanel:
         by_card = deposits.request_deposit(
             customer.id, amount_nanos=money.parse_nanos("30"), via=Via(PaymentMethod.PRETEND_CARD), now=now
         ).reference
-        said = UpdateText(
+        update = UpdateText(
             Phase.INVESTIGATING, "Orders start late.", {"ordering": State.DEGRADED}, impact="Late starts."
         )
-        incident = incidents.open_incident("Late starts", said, request_id="every-page", actor="operator", now=now)
+        incident = incidents.open_incident("Late starts", update, request_id="every-page", actor="operator", now=now)
         asked = Asked(
             "order",
             "Where is it?",
@@ -98,8 +98,8 @@ def fill(app: Flask) -> FilledPanel:
         group_id = price_groups.add("Resellers", "10", actor="operator", now=now)
         price_groups.set_price(group_id, tool.slug, "0.80", actor="operator", now=now)
         then = now + timedelta(days=7)
-        locked, said_by = tool_settings.lock_tool(tool.slug), {"reason": "Costs rose.", "actor": "operator"}
-        scheduled_terms.schedule(locked, {"minimum": "20"}, effective_at=then, **said_by, now=now)
+        locked, by = tool_settings.lock_tool(tool.slug), {"reason": "Costs rose.", "actor": "operator"}
+        scheduled_terms.schedule(locked, {"minimum": "20"}, effective_at=then, **by, now=now)
         upstream = Provider(name="upstream", kind="panel_api", url="https://upstream.example/api/v2", created_at=now)
         upstream.margin_millionths = 200_000
         db.session.add(upstream)

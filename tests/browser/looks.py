@@ -37,15 +37,15 @@ RULES = """() => [...document.styleSheets]
 ON_PAPER = """() => {
     const seen = (each) => each.checkVisibility() && each.getBoundingClientRect().height > 1;
     const parts = [...document.querySelectorAll("main :is(form, button, input, select, textarea, a.button)")];
-    const said = parts.filter(seen).map((each) => each.outerHTML.slice(0, 60));
+    const found = parts.filter(seen).map((each) => each.outerHTML.slice(0, 60));
     for (const heading of [...document.querySelectorAll("main :is(h2, h3)")].filter(seen)) {
         const level = heading.tagName;
         let next = heading.nextElementSibling;
         while (next && !seen(next)) next = next.nextElementSibling;
         const ends = !next || (next.matches("h2, h3") && next.tagName <= level);
-        if (ends && heading.nextElementSibling) said.push(heading.textContent + " above nothing");
+        if (ends && heading.nextElementSibling) found.push(heading.textContent + " above nothing");
     }
-    return said;
+    return found;
 }"""
 # In a stacked table a value is one piece that ends at the right edge, or stands under its label: never in between.
 RAGGED = r"""() => {
@@ -81,22 +81,22 @@ _all_classes: set[str] = set()
 def faults(page: Page, path: str) -> list[str]:
     """What is wrong with the looks of the page that is open. Its size and media are put back."""
     before = page.viewport_size
-    said = [f"{path}: class {name} has no rules here" for name in _without_rules(page)]
+    found = [f"{path}: class {name} has no rules here" for name in _without_rules(page)]
     page.set_viewport_size(PHONE)  # type: ignore[arg-type]
-    said += [f"{path}: {words} stands between the edges at 360 px" for words in page.evaluate(RAGGED)]
+    found += [f"{path}: {words} stands between the edges at 360 px" for words in page.evaluate(RAGGED)]
     for size in DESK:
         page.set_viewport_size(size)  # type: ignore[arg-type]
-        said += [f"{path}: {word} is split at {size['width']} px" for word in page.evaluate(SPLIT_WORDS)]
+        found += [f"{path}: {word} is split at {size['width']} px" for word in page.evaluate(SPLIT_WORDS)]
         width = page.evaluate("document.documentElement.scrollWidth")
-        said += [f"{path}: {width} px wide at {size['width']} px"] if width > size["width"] else []
+        found += [f"{path}: {width} px wide at {size['width']} px"] if width > size["width"] else []
     page.emulate_media(forced_colors="active")
-    said += [f"{path}: only color marks the current {words}" for words in page.evaluate(ONLY_COLOR)]
+    found += [f"{path}: only color marks the current {words}" for words in page.evaluate(ONLY_COLOR)]
     page.emulate_media(media="print", forced_colors="none")
-    said += [f"{path}: printed is {part}" for part in page.evaluate(ON_PAPER)]
+    found += [f"{path}: printed is {part}" for part in page.evaluate(ON_PAPER)]
     page.emulate_media(media="screen")
     if before:
         page.set_viewport_size(before)
-    return said
+    return found
 
 
 def _without_rules(page: Page) -> set[str]:

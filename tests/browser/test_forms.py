@@ -56,7 +56,7 @@ def test_an_order_pressed_twice_is_marked_busy_and_placed_once(tabs: Tabs, custo
     page.evaluate(
         """document.addEventListener("submit", (event) => {
             event.preventDefault();
-            sessionStorage.said = `${event.submitter.textContent}|${event.submitter.getAttribute("aria-disabled")}`;
+            sessionStorage.label = `${event.submitter.textContent}|${event.submitter.getAttribute("aria-disabled")}`;
             setTimeout(() => event.target.submit(), 300);
         }, { once: true })"""
     )
@@ -64,7 +64,7 @@ def test_an_order_pressed_twice_is_marked_busy_and_placed_once(tabs: Tabs, custo
     page.get_by_role("button", name="Place order for $2.40").dblclick()
     page.wait_for_url(re.compile(r"/orders/\d+$"))
 
-    assert page.evaluate("sessionStorage.said") == "Placing the order…|true"
+    assert page.evaluate("sessionStorage.label") == "Placing the order…|true"
     page.goto("/orders")
     expect(page.locator("tr[id^=order-]")).to_have_count(1)
 

@@ -20,7 +20,7 @@ MAX_PRESSES = 150
 MAX_PAGE_VIEWS = 9
 WITHIN_MS = 5_000
 
-Act = Callable[[Locator], None]
+Press = Callable[[Locator], None]
 
 
 def by_mouse(target: Locator) -> None:
@@ -39,9 +39,9 @@ def by_keyboard(target: Locator) -> None:
     raise AssertionError(f"{target} is not reached by Tab")
 
 
-def write(page: Page, label: str, text: str, act: Act) -> None:
+def write(page: Page, label: str, text: str, press: Press) -> None:
     field = page.get_by_label(label, exact=True)
-    if act is by_mouse:
+    if press is by_mouse:
         field.fill(text)
         return None
     field.wait_for()
@@ -67,26 +67,26 @@ def move(order_id: int, to: Status, *, remains: int) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "act", "scripts"),
+    ("name", "press", "scripts"),
     [
         ("mouse", by_mouse, True),
         ("keyboard", by_keyboard, True),
         ("no-scripts", by_mouse, False),
     ],
 )
-def test_new_customer_comes_from_the_landing_to_a_refund(tabs: Tabs, name: str, act: Act, scripts: bool) -> None:
+def test_new_customer_comes_from_the_landing_to_a_refund(tabs: Tabs, name: str, press: Press, scripts: bool) -> None:
     tool, operator, email = a_tool(), an_operator(), f"{name}@example.com"
     page = tabs.open(java_script_enabled=scripts).page
     office = tabs.open(operator).page
 
     page.goto("/")
-    act(main(page).get_by_role("link", name="Create account").first)
-    write(page, "Email", email, act)
-    write(page, "Password", PASSWORD, act)
-    act(main(page).get_by_role("button", name="Create account"))
+    press(main(page).get_by_role("link", name="Create account").first)
+    write(page, "Email", email, press)
+    write(page, "Password", PASSWORD, press)
+    press(main(page).get_by_role("button", name="Create account"))
     expect(page).to_have_url(re.compile("/welcome$"))
-    act(main(page).get_by_role("link", name="Add funds"))
-    act(main(page).get_by_role("button", name="$25.00"))
+    press(main(page).get_by_role("link", name="Add funds"))
+    press(main(page).get_by_role("button", name="$25.00"))
     expect(page.locator("#state")).to_contain_text("Waiting for your payment of $25.00")
 
     confirm(office, page.url.rpartition("/")[2])
@@ -94,8 +94,8 @@ def test_new_customer_comes_from_the_landing_to_a_refund(tabs: Tabs, name: str, 
     if not scripts:
         page.reload()
     expect(page.locator("#state")).to_have_text("$25.00 was added to your balance.", timeout=WITHIN_MS)
-    act(main(page).get_by_role("link", name="New order"))
-    place(page, act, tool=tool.slug)
+    press(main(page).get_by_role("link", name="New order"))
+    place(page, press, tool=tool.slug)
 
     order = order_of(email)
     number, price = order.id, order.price_micros_per_thousand
@@ -120,15 +120,15 @@ def confirm(office: Page, reference: str) -> None:
     expect(office).to_have_url(re.compile("/office/deposits$"))
 
 
-def place(page: Page, act: Act, *, tool: str) -> None:
+def place(page: Page, press: Press, *, tool: str) -> None:
     """Go from the list of tools to the placed order."""
-    write(page, "Search tools", tool, act)
-    act(main(page).get_by_role("button", name="Search", exact=True))
-    act(main(page).locator(f'a[href^="/orders/new?tool={tool}"]').first)
-    write(page, "Link", LINK, act)
-    write(page, "Quantity", "1,000", act)
-    act(main(page).get_by_role("button", name="Check your order").last)
-    act(main(page).get_by_role("button", name=re.compile("^Place order")))
+    write(page, "Search tools", tool, press)
+    press(main(page).get_by_role("button", name="Search", exact=True))
+    press(main(page).locator(f'a[href^="/orders/new?tool={tool}"]').first)
+    write(page, "Link", LINK, press)
+    write(page, "Quantity", "1,000", press)
+    press(main(page).get_by_role("button", name="Check your order").last)
+    press(main(page).get_by_role("button", name=re.compile("^Place order")))
     expect(page).to_have_url(re.compile(r"/orders/\d+"))
 
 

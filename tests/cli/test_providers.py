@@ -40,7 +40,7 @@ def ran(app: Flask, *words: str, given: str = "") -> Result:
     return done
 
 
-def acts() -> list[str]:
+def logged_actions() -> list[str]:
     return list(db.session.scalars(select(AuditLogEntry.action).order_by(AuditLogEntry.id)))
 
 
@@ -159,7 +159,9 @@ def test_a_first_import_uses_the_price_rules_of_the_office(app: Flask, server: H
     with transaction():
         provider = db.session.scalars(select(Provider)).one()
         rules = Markup(margin_millionths=500_000, step_micros=1_000_000)
-        price_rules.save(provider.id, lambda *_: rules, seal=price_rules.Repricing().seal, actor="maya", now=utc_now())
+        price_rules.save(
+            provider.id, lambda *_: rules, digest=price_rules.Repricing().digest, actor="maya", now=utc_now()
+        )
 
     done = ran(app, "providers", "import", "upstream")
 
@@ -184,7 +186,7 @@ def test_an_import_is_undone_by_command(app: Flask, server: HostileProvider) -> 
     assert (price(), price("new-2")) == (1_080_000, 1_080_000)
     assert [tools.find(slug) is None for slug in ("visits-1", "old-3", "new-2")] == [False, False, False]
     assert (again.exit_code, again.stderr) == (1, "Error: There is no import of upstream that can be undone.\n")
-    assert acts()[-2:] == ["tools set", "providers undo import"]
+    assert logged_actions()[-2:] == ["tools set", "providers undo import"]
 
 
 def test_an_import_is_refused_while_one_of_the_office_runs(app: Flask, server: HostileProvider) -> None:
@@ -325,7 +327,7 @@ def test_pause_and_resume_leave_lines_in_the_audit_log(app: Flask, server: Hosti
 
     assert (first.exit_code, twice.exit_code, resumed.exit_code) == (0, 1, 0)
     assert reason == "Slow."
-    assert acts() == ["providers add", "providers pause", "providers resume"]
+    assert logged_actions() == ["providers add", "providers pause", "providers resume"]
 
 
 def test_a_field_is_set_by_hand_and_given_back(app: Flask, server: HostileProvider) -> None:
@@ -359,7 +361,7 @@ def test_a_review_is_resolved_in_exactly_one_way(app: Flask, server: HostileProv
 
     assert [each.exit_code for each in (none, two, done, returned, again_returned)] == [2, 2, 1, 0, 1]
     assert reload(order).status == Status.CANCELED
-    assert acts()[-1] == "reviews resolve"
+    assert logged_actions()[-1] == "reviews resolve"
 
 
 def test_the_key_is_in_no_file_of_the_instance(app: Flask, server: HostileProvider) -> None:
@@ -379,4 +381,4 @@ def test_calls_at_once_are_given_with_a_new_provider_and_set_later(app: Flask) -
 
     assert [each.exit_code for each in (added, changed, refused, none)] == [0, 0, 1, 1]
     assert (first, db.session.scalars(select(Provider.calls_at_once)).one()) == (3, 16)
-    assert acts() == ["providers add", "providers calls at once", "providers calls at once"]
+    assert logged_actions() == ["providers add", "providers calls at once", "providers calls at once"]

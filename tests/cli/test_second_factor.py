@@ -86,11 +86,11 @@ def test_codes_are_for_their_owners_alone_in_production(app: Flask, monkeypatch:
 
 def test_demo_says_how_its_operator_gets_a_code(app: Flask, client: FlaskClient) -> None:
     db.session.rollback()
-    said = app.test_cli_runner().invoke(args=["demo"]).output
+    output = app.test_cli_runner().invoke(args=["demo"]).output
 
-    password = re.search(r"operator@example\.com  (\S+)", said)
-    secret = re.search(r"otpauth://totp/\S+secret=([A-Z2-7]+)", said)
-    assert password is not None and secret is not None and "flask users code operator@example.com" in said
+    password = re.search(r"operator@example\.com  (\S+)", output)
+    secret = re.search(r"otpauth://totp/\S+secret=([A-Z2-7]+)", output)
+    assert password is not None and secret is not None and "flask users code operator@example.com" in output
     client.post("/log-in", data={"email": "operator@example.com", "password": password[1]})
     code = two_factor.code_at(secret[1], at=utc_now())
     assert client.post("/log-in/second-factor?next=/office", data={"code": code}).location == "/office"

@@ -80,13 +80,13 @@ class Visitor:
 
     def follow(self, words: str, *, step: str = "") -> None:
         """Follow the link with this text, in this step of a guide if one is given."""
-        found = [address for section, said, address in self.page.links if said == words and step in ("", section)]
+        found = [address for section, label, address in self.page.links if label == words and step in ("", section)]
         assert found, f"{self.path} has no link {words!r}"
         self.open(found[0])
 
     def press(self, button: str, **typed: str) -> None:
         """Fill in the form that has a button whose text starts with this, and press the button."""
-        form = next(form for form in self.page.forms if any(said.startswith(button) for said in form.buttons))
+        form = next(form for form in self.page.forms if any(label.startswith(button) for label in form.buttons))
         assert set(typed) - {"tool"} <= set(form.fields), form.fields
         sent = form.fields | typed
         assert form.method == "post"

@@ -132,7 +132,7 @@ def test_the_privacy_page_names_everything_that_is_kept(client: FlaskClient) -> 
     seen = words(page(client, "/privacy"))
 
     assert {table.name for table in tables(a_customer().id)} == set(NAMED_IN_PRIVACY)
-    assert [said for said in NAMED_IN_PRIVACY.values() if said not in seen] == []
+    assert [words for words in NAMED_IN_PRIVACY.values() if words not in seen] == []
 
 
 def test_no_other_cookies_are_set_than_the_privacy_page_names(client: FlaskClient) -> None:

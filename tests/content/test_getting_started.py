@@ -71,8 +71,8 @@ def test_the_guide_leads_from_nothing_to_an_order_that_one_can_watch(reader: Vis
     reader.follow("Newsletter readers")
     tool = tools.find("newsletter-readers")
     assert tool
-    for said in ("What is delivered", "Price per 1,000", "Minimum order", "Maximum order", "Refill", "Cancel"):
-        assert said in reader.words
+    for label in ("What is delivered", "Price per 1,000", "Minimum order", "Maximum order", "Refill", "Cancel"):
+        assert label in reader.words
 
     # 4. Get the link ready: a good and a bad example.
     assert f"Good {tool.link_example}" in reader.words

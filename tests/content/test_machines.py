@@ -31,17 +31,17 @@ def graph_of(html: str) -> list[dict[str, Any]]:
     return nodes
 
 
-def said(node: object) -> Iterator[str]:
+def texts_in(node: object) -> Iterator[str]:
     """Every text of the structured data that must be visible."""
     if isinstance(node, dict):
         for key, value in node.items():
             if key in SHOWN and isinstance(value, str):
                 yield value
             else:
-                yield from said(value)
+                yield from texts_in(value)
     elif isinstance(node, list):
         for each in node:
-            yield from said(each)
+            yield from texts_in(each)
 
 
 def in_sitemap(client: FlaskClient) -> dict[str, str | None]:
@@ -61,7 +61,7 @@ def test_link_previews_say_what_their_page_says(client: FlaskClient) -> None:
     for path in in_sitemap(client):
         html = page(client, path)
         seen = words(html)
-        assert [text for text in said(graph_of(html)) if " ".join(text.split()) not in seen] == [], path
+        assert [text for text in texts_in(graph_of(html)) if " ".join(text.split()) not in seen] == [], path
 
 
 @pytest.mark.parametrize(

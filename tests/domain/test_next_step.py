@@ -26,10 +26,10 @@ def test_usual_way_says_what_the_status_says(status: Status) -> None:
 
 
 def test_only_an_order_without_any_other_fact_moves_on_when_it_is_picked_up() -> None:
-    said = [facts for facts in ALL if MOVES_ON in next_step(facts).you_do]
+    offered = [facts for facts in ALL if MOVES_ON in next_step(facts).you_do]
 
-    assert said
-    for facts in said:
+    assert offered
+    for facts in offered:
         assert replace(facts, can_cancel=False, stop="", has_incident=False) == PENDING
         assert facts.stop in ("", "refused")
 

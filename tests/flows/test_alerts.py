@@ -35,7 +35,7 @@ from tests.support.factories import NOON, a_customer, a_provider, a_tool, an_ope
 from tests.support.ticket_factories import a_ticket, answered
 
 HOUR = timedelta(hours=1)
-Act = Callable[[], object]
+Change = Callable[[], object]
 
 
 def a_notified_operator() -> User:
@@ -64,7 +64,7 @@ def notify(*, now: datetime) -> list[tuple[str, str]]:
     return list(dict.fromkeys(sent))
 
 
-def _deposit() -> tuple[Act, Act]:
+def _deposit() -> tuple[Change, Change]:
     customer = a_customer()
     made: list[str] = []
 
@@ -74,7 +74,7 @@ def _deposit() -> tuple[Act, Act]:
     return request, lambda: deposits.confirm(made[0], amount_nanos=25 * 10**9, note="Paid.", now=NOON)
 
 
-def _provider_stopped() -> tuple[Act, Act]:
+def _provider_stopped() -> tuple[Change, Change]:
     provider = a_provider("panel_api").id
     refusal = Refused("Not enough funds on balance", is_final=False, stops_provider=True)
     return (
@@ -83,7 +83,7 @@ def _provider_stopped() -> tuple[Act, Act]:
     )
 
 
-def _provider_unclear() -> tuple[Act, Act]:
+def _provider_unclear() -> tuple[Change, Change]:
     provider = a_provider("panel_api").id
 
     def three_unclear_answers() -> None:
@@ -94,7 +94,7 @@ def _provider_unclear() -> tuple[Act, Act]:
     return three_unclear_answers, lambda: provider_health.heard_of_order(provider, Accepted("7"), now=NOON + HOUR)
 
 
-def _provider_silent() -> tuple[Act, Act]:
+def _provider_silent() -> tuple[Change, Change]:
     provider = a_provider("panel_api").id
 
     def five_failures() -> None:
@@ -104,7 +104,7 @@ def _provider_silent() -> tuple[Act, Act]:
     return five_failures, lambda: provider_health.answered(provider, now=NOON + HOUR)
 
 
-def _provider_balance() -> tuple[Act, Act]:
+def _provider_balance() -> tuple[Change, Change]:
     provider = a_provider("panel_api").id
     with transaction():
         provider_bounds.set_bound(provider, "5", actor="operator", now=NOON)
@@ -115,7 +115,7 @@ def _provider_balance() -> tuple[Act, Act]:
     )
 
 
-def _unconfirmed() -> tuple[Act, Act]:
+def _unconfirmed() -> tuple[Change, Change]:
     order = an_order(tool=a_tool(provider="panel_api"))
     with transaction():
         db.session.execute(update(Order).values(dispatch_at=NOON))
@@ -127,7 +127,7 @@ def _unconfirmed() -> tuple[Act, Act]:
     )
 
 
-def _review() -> tuple[Act, Act]:
+def _review() -> tuple[Change, Change]:
     order = an_order(status=Status.IN_PROGRESS)
     return (
         lambda: reviews.open_report(ReviewKind.REPORT, order_id=order.id, text="Odd.", raw="?", now=NOON),
@@ -135,7 +135,7 @@ def _review() -> tuple[Act, Act]:
     )
 
 
-def _approval() -> tuple[Act, Act]:
+def _approval() -> tuple[Change, Change]:
     customer, operator = a_customer(), an_operator()
     credit = BalanceChange(ProposalKind.CREDIT, customer.id, 10**9, "Sorry.", "alerts", operator.id, "operator")
     made: list[int | None] = []
@@ -150,7 +150,7 @@ def _approval() -> tuple[Act, Act]:
     return propose, take_back
 
 
-def _incident() -> tuple[Act, Act]:
+def _incident() -> tuple[Change, Change]:
     made: list[int] = []
 
     def propose() -> None:
@@ -161,7 +161,7 @@ def _incident() -> tuple[Act, Act]:
     return propose, lambda: incidents.dismiss(made[0], reason="A false alarm.", actor="operator", now=NOON)
 
 
-def _payment() -> tuple[Act, Act]:
+def _payment() -> tuple[Change, Change]:
     unknown = PaymentReport(PaymentReportKind.PAID, 10**9, "USD", is_live=True, payment_id="pi_unknown")
     return (
         lambda: settlement.apply(PaymentMethod.STRIPE, unknown, None, now=NOON),
@@ -169,7 +169,7 @@ def _payment() -> tuple[Act, Act]:
     )
 
 
-def _catalogue() -> tuple[Act, Act]:
+def _catalogue() -> tuple[Change, Change]:
     a_tool("old-pattern", link_pattern="(")
     return (
         lambda: link_rules.review_unusable(link_rules.unusable(), now=NOON),

@@ -163,9 +163,9 @@ def test_no_chat_ever_reads_about_another_customers_orders(app: Flask) -> None:
         mine, others = completed(second), completed(first)
         while sweep():
             pass
-        told = {(body["chat_id"], number) for _path, body in api.calls for number in _orders_in(str(body["text"]))}
+        notified = {(body["chat_id"], number) for _path, body in api.calls for number in _orders_in(str(body["text"]))}
 
-    assert told == {(41, mine), (43, others)}
+    assert notified == {(41, mine), (43, others)}
     assert {message.error for message in messages() if message.sent_at is None} == {outbox.NOT_LINKED}
 
 

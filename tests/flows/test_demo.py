@@ -124,8 +124,8 @@ def test_demo_says_how_to_pay_and_keeps_an_operators_own_words(app: Flask) -> No
 
 
 def test_demo_goes_through_every_status_and_its_ledger_is_consistent(app: Flask) -> None:
-    said = flask(app, "demo")
-    assert re.search(r"customer +customer@example\.com +\S{12}", said)
+    output = flask(app, "demo")
+    assert re.search(r"customer +customer@example\.com +\S{12}", output)
 
     run_for_a_while()
 
@@ -151,9 +151,9 @@ def test_tools_named_after_their_end_get_there_within_a_minute(app: Flask) -> No
 def test_second_demo_adds_nothing(app: Flask) -> None:
     untouched = ledger_oracle.all_rows()
 
-    said = flask(app, "demo")
+    output = flask(app, "demo")
 
-    assert said.startswith("There are accounts already: the demo adds nothing.")
+    assert output.startswith("There are accounts already: the demo adds nothing.")
     assert ledger_oracle.all_rows() == untouched
 
 

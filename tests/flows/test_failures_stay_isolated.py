@@ -110,14 +110,14 @@ def test_answer_of_a_provider_survives_a_moment_without_a_database(app: Flask, m
     assert (accepting.calls, reload(order).provider_order_id) == (1, "given-1")
 
 
-def _failing_twice(act: Callable[..., None]) -> Callable[..., None]:
+def _failing_twice(call: Callable[..., None]) -> Callable[..., None]:
     tries: list[None] = []
 
     def failing(*given: Any, **named: Any) -> None:
         tries.append(None)
         if len(tries) <= 2:
             raise OperationalError("UPDATE attempts", None, Exception("the connection is lost"))
-        act(*given, **named)
+        call(*given, **named)
 
     return failing
 

@@ -203,8 +203,8 @@ def test_mass_order_shows_each_charge_and_their_sum(client: FlaskClient, world: 
     assert only(checked.beside("Balance after")) == before - sum(charges)
     after = ledger_figures.balance(world.customer_id)
     assert after == before - sum(charges)
-    said = re.search(r"(\$[0-9.]+) was charged\. Your balance is (\$[0-9.]+)\.", placed.line)
-    assert said is not None and [nanos_of(amount) for amount in said.groups()] == [sum(charges), after]
+    shown = re.search(r"(\$[0-9.]+) was charged\. Your balance is (\$[0-9.]+)\.", placed.line)
+    assert shown is not None and [nanos_of(amount) for amount in shown.groups()] == [sum(charges), after]
 
 
 def test_order_just_placed_says_its_charge(client: FlaskClient, world: World) -> None:
@@ -212,8 +212,8 @@ def test_order_just_placed_says_its_charge(client: FlaskClient, world: World) ->
 
     page = PageFigures(client.post("/orders", data=form, follow_redirects=True).text)
 
-    said = re.search(r"is placed, and (\$[0-9.]+) is charged", page.line)
-    assert said is not None and nanos_of(said[1]) == 337 * PRICE_NANOS // 1_000 == only(page.beside("Charged"))
+    shown = re.search(r"is placed, and (\$[0-9.]+) is charged", page.line)
+    assert shown is not None and nanos_of(shown[1]) == 337 * PRICE_NANOS // 1_000 == only(page.beside("Charged"))
 
 
 def test_ticket_about_an_order_shows_its_money(client: FlaskClient, world: World) -> None:

@@ -164,5 +164,5 @@ def test_timeline_of_goodwill_says_the_amount(client: FlaskClient, world: World)
 
     text = client.get(f"/orders/{order_id}").text
 
-    said = [nanos_of(found) for found in re.findall(r"We returned (\$[0-9.]+) to your balance", text)]
-    assert sorted(said) == sorted(order_money(order_id).gifts)
+    returned = [nanos_of(found) for found in re.findall(r"We returned (\$[0-9.]+) to your balance", text)]
+    assert sorted(returned) == sorted(order_money(order_id).gifts)

@@ -46,15 +46,15 @@ def test_margins_of_two_categories_that_are_saved_together_are_both_kept(app: Fl
     imported(a_row())
     client, page = signed_in(app.test_client(), an_operator()), "/office/providers/1/prices/category"
     form = {"category": "Pages", "category_margin": "20"}
-    seal = re.search(r'name="seal" value="([0-9a-f]+)"', client.post(page, data=form).text)
-    assert seal is not None
+    digest = re.search(r'name="digest" value="([0-9a-f]+)"', client.post(page, data=form).text)
+    assert digest is not None
 
     def with_videos(_provider: Provider, present: Markup) -> Markup:
         return price_rules.with_category(present, {"category": "Videos", "category_margin": "50"})
 
     with transaction():
-        price_rules.save(1, with_videos, seal=price_rules.Repricing().seal, actor="bob", now=NOON)
-        saved = start_in_thread(app, lambda: client.post(page, data=form | {"confirmed": "yes", "seal": seal[1]}))
+        price_rules.save(1, with_videos, digest=price_rules.Repricing().digest, actor="bob", now=NOON)
+        saved = start_in_thread(app, lambda: client.post(page, data=form | {"confirmed": "yes", "digest": digest[1]}))
     status = saved.result(30).status_code
 
     kept = db.session.scalars(select(CategoryMargin.category).order_by(CategoryMargin.category)).all()
@@ -73,7 +73,9 @@ def test_import_by_command_uses_a_margin_that_is_saved_meanwhile(app: Flask) -> 
             )
             added.margin_millionths = 0
         with transaction():
-            price_rules.save(1, lambda *_: Markup(1_000_000), seal=price_rules.Repricing().seal, actor="anna", now=NOON)
+            price_rules.save(
+                1, lambda *_: Markup(1_000_000), digest=price_rules.Repricing().digest, actor="anna", now=NOON
+            )
             command = ["providers", "import", "upstream"]
             done = start_in_thread(app, lambda: app.test_cli_runner().invoke(args=command))
         exit_code = done.result(30).exit_code

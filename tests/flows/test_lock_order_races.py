@@ -31,26 +31,26 @@ LATER = NOON + timedelta(hours=25)
 class ConcurrentAction:
     """An action that runs in another thread while this one is between two statements."""
 
-    def __init__(self, app: Flask, act: Callable[[], object]) -> None:
-        self._app, self._act = app, act
+    def __init__(self, app: Flask, call: Callable[[], object]) -> None:
+        self._app, self._call = app, call
         self._begun: Future[Any] | None = None
 
     def begin(self) -> None:
         """Start it, once, and let it get as far as it can: to its end, or to a lock of ours."""
         if self._begun is None:
-            self._begun = start_in_thread(self._app, self._act)
+            self._begun = start_in_thread(self._app, self._call)
 
     def end(self) -> None:
         assert self._begun is not None
         self._begun.result(30)
 
 
-def _before(monkeypatch: pytest.MonkeyPatch, place: object, name: str, act: Callable[..., None]) -> None:
-    """Call `act` with the first argument before each call of this function."""
+def _before(monkeypatch: pytest.MonkeyPatch, place: object, name: str, call: Callable[..., None]) -> None:
+    """Call `call` with the first argument before each call of this function."""
     inner = getattr(place, name)
 
     def both(*given: Any, **named: Any) -> Any:
-        act(given[0])
+        call(given[0])
         return inner(*given, **named)
 
     monkeypatch.setattr(place, name, both)

@@ -21,20 +21,20 @@ from tests.support.factories import NOON, a_tool, an_operator, an_order, signed_
 pytestmark = pytest.mark.both_engines
 
 POSTS = 32
-Act = Callable[[], int]
+Post = Callable[[], int]
 
 
-def posts(app: Flask, operator: User, address: str, form: dict[str, object], *, times: int) -> list[Act]:
+def posts(app: Flask, operator: User, address: str, form: dict[str, object], *, times: int) -> list[Post]:
     """Actions that send this form from separate browsers of the operator; each returns the status code."""
 
-    def post() -> Act:
+    def post() -> Post:
         client = signed_in(app.test_client(), operator)
         return lambda: client.post(address, data=form).status_code
 
     return [post() for _ in range(times)]
 
 
-def report(order_id: int, word: str, remains: int) -> Act:
+def report(order_id: int, word: str, remains: int) -> Post:
     def sync_report() -> int:
         asked, reports = [Ask(order_id, "given", "usual", 1_000)], {order_id: Report(word, remains)}
         with transaction():
@@ -43,7 +43,7 @@ def report(order_id: int, word: str, remains: int) -> Act:
     return sync_report
 
 
-def mixed(*groups: list[Act]) -> list[Act]:
+def mixed(*groups: list[Post]) -> list[Post]:
     """The actions of all groups, interleaved."""
     longest = max(map(len, groups))
     return [group[turn] for turn in range(longest) for group in groups if turn < len(group)]
@@ -54,8 +54,8 @@ def kinds_of(order_id: int) -> Counter[str]:
     return Counter(db.session.scalars(select(Transfer.kind).where(Transfer.order_id == order_id)))
 
 
-def acts_logged(act: str) -> int:
-    return db.session.scalar(select(func.count()).select_from(AuditLogEntry).where(AuditLogEntry.action == act)) or 0
+def entries_logged(action: str) -> int:
+    return db.session.scalar(select(func.count()).select_from(AuditLogEntry).where(AuditLogEntry.action == action)) or 0
 
 
 def test_goodwill_decided_by_two_operators_at_once_is_given_once(app: Flask) -> None:
@@ -75,7 +75,7 @@ def test_goodwill_decided_by_two_operators_at_once_is_given_once(app: Flask) -> 
     assert Counter(answer for answer in answers if answer) == {303: 1, 409: POSTS - 2}
     assert kinds_of(order_id) == {"charge": 1, "keep": 1, "adjustment": 1}
     assert [gift.amount_nanos for gift in goodwill.given(order_id)] in ([500_000_000], [250_000_000])
-    assert acts_logged("orders goodwill") == 1
+    assert entries_logged("orders goodwill") == 1
     ledger_oracle.assert_consistent()
 
 
@@ -100,7 +100,7 @@ def test_refund_by_two_operators_and_a_poll_at_once_is_given_once(app: Flask) ->
     moved = kinds_of(order_id)
     assert moved["charge"] == moved["return"] == 1
     assert moved["keep"] <= 1
-    assert acts_logged("orders set") == done[303]
+    assert entries_logged("orders set") == done[303]
     ledger_oracle.assert_consistent()
 
 
@@ -135,7 +135,7 @@ def test_unconfirmed_order_is_returned_once_by_operators_and_by_time_at_once(app
     assert (order.status, order.provider_order_id) in ((Status.CANCELED, None), (Status.PENDING, "77"))
     assert kinds_of(order_id)["return"] == (order.status == Status.CANCELED)
     assert db.session.scalar(select(func.count()).select_from(Attempt)) == 1
-    assert acts_logged("reviews resolve") == settled[303]
+    assert entries_logged("reviews resolve") == settled[303]
     ledger_oracle.assert_consistent()
 
 

@@ -68,7 +68,7 @@ def prices_in(page: str) -> set[str]:
     return {each for each in EVERY if f"${each}" in page}
 
 
-def test_an_order_costs_what_its_check_page_said_or_is_refused(app: Flask) -> None:
+def test_an_order_costs_what_its_check_page_shows_or_is_refused(app: Flask) -> None:
     a_tool("visits", price="0.90")
     first, second = a_group("First", "", FIRST[0]), a_group("Second", "", SECOND[0])
     buyers = [RacingBuyer(app, group_id) for group_id in (first, second, first)]

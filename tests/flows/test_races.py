@@ -85,13 +85,13 @@ def test_order_is_canceled_with_a_full_refund_or_sent_and_never_both(app: Flask)
     tool, customer = a_tool(), a_customer("1000")
     for number in range(2 * ROUNDS):
         order_id = an_order(customer=customer, tool=tool).id
-        acts: list[Callable[[], object]] = [cancel(order_id, customer.id), hand_over(tool.provider_id)]
+        calls: list[Callable[[], object]] = [cancel(order_id, customer.id), hand_over(tool.provider_id)]
 
-        said, called, again = run_concurrently(
-            app, [*(acts if number % 2 else acts[::-1]), hand_over(tool.provider_id)]
+        canceled, first, second = run_concurrently(
+            app, [*(calls if number % 2 else calls[::-1]), hand_over(tool.provider_id)]
         )
 
-        handed = [each for each in (said, called, again) if isinstance(each, list) and order_id in each]
+        handed = [each for each in (canceled, first, second) if isinstance(each, list) and order_id in each]
         is_canceled = status_of(order_id) is Status.CANCELED
         assert len(handed) == (0 if is_canceled else 1)
         assert (transfers_of(order_id) == ["charge", "return"]) == is_canceled

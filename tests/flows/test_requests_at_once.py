@@ -72,8 +72,8 @@ def ways_to_ask(app: Flask, order: Order, *, form: str, action: str) -> list[Cal
     def call() -> str:
         field = "orders" if action == "cancel" else "order"
         answer = app.test_client().post(PATH, data={"key": key, "action": action, field: str(order_id)}).get_json()
-        said_no = "error" in answer if isinstance(answer, dict) else isinstance(answer[0][action], dict)
-        return "refused" if said_no else "done"
+        is_refused = "error" in answer if isinstance(answer, dict) else isinstance(answer[0][action], dict)
+        return "refused" if is_refused else "done"
 
     return [click(0), click(0), click(1), click(1), call, call]
 

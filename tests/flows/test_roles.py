@@ -30,7 +30,7 @@ from tests.support.ticket_factories import a_request_id, a_ticket
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 AFAR = {"REMOTE_ADDR": "203.0.113.77"}
 # After these there is another session, or none.
-ENDS_THE_SESSION = {"POST /log-out", "POST /account/devices/<int:sign_in_id>/sign-out"}
+ENDS_THE_SESSION = {"POST /log-out", "POST /account/devices/<int:session_id>/sign-out"}
 MADE_UP = {"int": "987654321", "default": "made-up", "path": "made/up"}
 
 
@@ -55,7 +55,7 @@ def belongings(owner: User) -> dict[str, str]:
         )
     return {
         "order_id": str(order.id),
-        "sign_in_id": str(device.sign_in_id),
+        "session_id": str(device.session_id),
         "key_id": str(key.key_id),
         "endpoint_id": str(endpoint.id),
         "delivery_id": str(delivery_id),

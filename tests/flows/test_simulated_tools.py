@@ -21,7 +21,7 @@ from panel.services.platform import canary
 from panel.services.providers import registry as provider_registry
 from tests.support.factories import LINK, NOON, a_customer, a_provider, a_tool, an_operator, an_order, signed_in
 
-SAID = "This tool is simulated"
+NOTICE = "This tool is simulated"
 
 
 def prepared() -> None:
@@ -92,8 +92,8 @@ def test_simulated_tool_says_so_on_its_page_in_the_form_at_the_check_and_on_the_
             client.get(f"/orders/{order_id}").text,
         ]
 
-    assert [SAID in page for page in pages(simulated, orders[0].id)] == [True] * 5
-    assert [SAID in page for page in pages(by_hand, orders[1].id)] == [False] * 5
+    assert [NOTICE in page for page in pages(simulated, orders[0].id)] == [True] * 5
+    assert [NOTICE in page for page in pages(by_hand, orders[1].id)] == [False] * 5
 
 
 def test_production_sells_no_simulated_tool_unless_a_setting_allows_it(app: Flask) -> None:

@@ -20,21 +20,21 @@ pytestmark = pytest.mark.both_engines
 
 
 def opens(customer_id: int, asked: Asked) -> Callable[[], int]:
-    def act() -> int:
+    def call() -> int:
         with transaction():
             return opening.open_ticket(customer_id, asked=asked, now=NOON).id
 
-    return act
+    return call
 
 
 def answers(ticket_id: int, operator: Operator) -> Callable[[], int]:
-    def act() -> int:
+    def call() -> int:
         with transaction():
             return operator_actions.answer(
                 ticket_id, operator=operator, text=f"By {operator.id}", request_id=a_request_id(), seen=1, now=NOON
             ).id
 
-    return act
+    return call
 
 
 def count(model: type[Ticket] | type[TicketEntry]) -> int:
@@ -85,8 +85,8 @@ def test_both_sides_at_once_never_block_each_other_and_number_every_line(app: Fl
         with transaction():
             return customer_actions.close(ticket_id, customer_id=customer_id, now=NOON)
 
-    acts = [writes, *(answers(ticket_id, operator) for operator in operators), closes, writes, closes]
-    run_concurrently(app, acts, expected=PanelError)
+    calls = [writes, *(answers(ticket_id, operator) for operator in operators), closes, writes, closes]
+    run_concurrently(app, calls, expected=PanelError)
 
     db.session.rollback()
     numbers = list(db.session.scalars(select(TicketEntry.number).order_by(TicketEntry.number)))

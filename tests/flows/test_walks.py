@@ -147,8 +147,10 @@ class Walk(RuleBasedStateMachine):
     @rule(pick=PICK, word=WORDS, remains=REMAINS, start_count=START_COUNTS)
     def report(self, pick: int, word: object, remains: object, start_count: object) -> None:
         order = db.session.get_one(Order, self.delivered[pick % len(self.delivered)])
-        said = remains * order.quantity // 100 if type(remains) is int and 0 <= remains <= 100 else remains
-        self.sent_reports.append((Ask(order.id, "given", "usual", order.quantity), Report(word, said, start_count)))
+        remaining = remains * order.quantity // 100 if type(remains) is int and 0 <= remains <= 100 else remains
+        self.sent_reports.append(
+            (Ask(order.id, "given", "usual", order.quantity), Report(word, remaining, start_count))
+        )
         self.apply_report(*self.sent_reports[-1])
 
         before = self.written()

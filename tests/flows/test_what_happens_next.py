@@ -109,13 +109,13 @@ def test_help_and_the_closing_page_agree_about_pay_outs(client: FlaskClient) -> 
         assert re.search(r"panel doesn['’]t pay\s[^.]*out", client.get(path).text), path
 
 
-def said(phase: Phase, parts: dict[str, State]) -> UpdateText:
+def update_text(phase: Phase, parts: dict[str, State]) -> UpdateText:
     return UpdateText(phase, "Orders start late.", parts)
 
 
 def opened(*components: str) -> Incident:
     with transaction():
-        words = said(Phase.INVESTIGATING, dict.fromkeys(components, State.DEGRADED))
+        words = update_text(Phase.INVESTIGATING, dict.fromkeys(components, State.DEGRADED))
         return incidents.open_incident(
             "Late starts", words, request_id=f"form-{components}", actor="operator", now=utc_now()
         )
@@ -132,7 +132,7 @@ def test_open_incident_is_shown_in_the_banner_the_list_and_the_order_until_resol
     pages = [client.get(path).text for path in ("/orders", "/balance", "/tools")]
     answer = client.get("/orders/live", headers={"HX-PTag": tag})
     with transaction():
-        incidents.update(incident.id, said(Phase.RESOLVED, {}), actor="operator", now=utc_now())
+        incidents.update(incident.id, update_text(Phase.RESOLVED, {}), actor="operator", now=utc_now())
 
     link = f'href="/platform-status/incidents/{incident.slug}"'
     assert "Incident open" in row and "An incident is open that can delay this order." in page

@@ -151,7 +151,7 @@ def test_orders_at_their_provider_go_on(app: Flask, server: HostileProvider, els
     dispatch_round()
     run(app, "backup", tmp_path / "panel.backup")
     row = {"charge": "0.1", "start_count": "5", "status": "Completed", "remains": "0", "currency": "USD"}
-    server.answers["status"] = _said({"1001": row})
+    server.answers["status"] = _encoded({"1001": row})
 
     with elsewhere.app_context():
         run(elsewhere, "restore", tmp_path / "panel.backup")
@@ -167,7 +167,7 @@ def test_orders_at_their_provider_go_on(app: Flask, server: HostileProvider, els
     assert new_id > order_id
 
 
-def _said(body: object) -> bytes:
+def _encoded(body: object) -> bytes:
     text = json.dumps(body).encode()
     return b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\nConnection: close\r\n\r\n%s" % (len(text), text)
 

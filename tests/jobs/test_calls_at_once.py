@@ -89,8 +89,8 @@ def test_the_limit_counts_the_calls_of_all_workers(app: Flask, server: SlowProvi
     provider_id = upstream().id
 
     # Eight lanes, as two workers start them.
-    acts = [lambda name=name: dispatch.serve(provider_id, worker=name) for name in ("one", "two") * 4]
-    sent = sum(run_concurrently(app, acts))
+    calls = [lambda name=name: dispatch.serve(provider_id, worker=name) for name in ("one", "two") * 4]
+    sent = sum(run_concurrently(app, calls))
 
     assert sent == 18
     assert server.peaks["add"] == 3

@@ -38,12 +38,12 @@ def an_ended_order(server: HostileProvider, end: tuple[object, object]) -> Order
     tool = a_tool(provider=upstream(), provider_service="7", refill_days=30)
     order = an_order(customer=a_customer("1000"), tool=tool, quantity=100, now=utc_now())
     dispatch.serve(upstream().id)
-    said_of(server, order, end)
+    set_report(server, order, end)
     sync.serve(upstream().id)
     return reload(order)
 
 
-def said_of(server: HostileProvider, order: Order, report: tuple[object, object]) -> None:
+def set_report(server: HostileProvider, order: Order, report: tuple[object, object]) -> None:
     row = {"status": report[0], "remains": report[1], "start_count": "5"}
     server.answers["status"] = http_response({reload(order).provider_order_id: row})
 
@@ -64,7 +64,7 @@ def test_a_late_contradiction_opens_one_review_and_moves_nothing(server: Hostile
     end, late = LATE[how]
     order = an_ended_order(server, end)
     before = standing(order)
-    said_of(server, order, late)
+    set_report(server, order, late)
 
     for _ in range(3):
         rechecked()
@@ -78,7 +78,7 @@ def test_a_contradiction_during_a_refill_is_noticed(server: HostileProvider) -> 
     order = an_ended_order(server, COMPLETED)
     with transaction():
         refilling.request_refill(order.id, customer_id=order.customer_id, now=utc_now())
-    said_of(server, order, ("Canceled", "100"))
+    set_report(server, order, ("Canceled", "100"))
 
     rechecked()
 
@@ -93,7 +93,7 @@ def test_the_same_final_status_reported_again_changes_nothing(server: HostilePro
     before = db.session.scalar(events)
 
     rechecked()
-    said_of(server, order, (end[0], ""))
+    set_report(server, order, (end[0], ""))
     rechecked()
 
     assert server.count("status") == 3

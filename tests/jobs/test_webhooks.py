@@ -214,7 +214,7 @@ def test_a_removed_endpoint_gets_nothing_more(app: Flask) -> None:
     assert server.came == []
 
 
-def test_without_the_sealing_key_nothing_is_sent_unsigned(app: Flask) -> None:
+def test_without_the_encryption_key_nothing_is_sent_unsigned(app: Flask) -> None:
     with listening(app) as server:
         shown = an_endpoint(app, server)
         a_test_for(shown)

@@ -92,7 +92,7 @@ def test_answer_is_kept_until_something_in_it_has_changed(client: FlaskClient, m
     fields = {"orders": f"{order.id},{order.id + 1}"}
     bodies: list[bytes] = []
 
-    def is_told_once() -> None:
+    def is_serialized_once() -> None:
         before = made.count
         answers = [caller.post("status", **fields) for _ in range(3)]
         assert made.count == before + 1
@@ -100,7 +100,7 @@ def test_answer_is_kept_until_something_in_it_has_changed(client: FlaskClient, m
         assert [answer.data for answer in answers] == [bodies[-1]] * 3
         assert all(map(is_quick, answers))
 
-    is_told_once()
+    is_serialized_once()
     for to, remains, start_count in (
         (Status.IN_PROGRESS, 100, None),
         (Status.IN_PROGRESS, 100, 7),
@@ -110,9 +110,9 @@ def test_answer_is_kept_until_something_in_it_has_changed(client: FlaskClient, m
         with transaction():
             claimed = transitions.lock_order(order.id)
             transitions.apply_moves([Move(claimed, to, remains, start_count=start_count)], now=utc_now())
-        is_told_once()
+        is_serialized_once()
     assert an_order(customer=customer, tool=tool).id == order.id + 1
-    is_told_once()
+    is_serialized_once()
     assert len(set(bodies)) == len(bodies)
 
 
@@ -121,13 +121,13 @@ def test_balance_and_services_are_quick_and_never_old(client: FlaskClient) -> No
     customer, tool = a_customer("12.50"), a_tool()
     caller, other = a_known_caller(client, customer=customer), a_known_caller(client, customer=a_customer("1"))
     name, seen = tool.name, []
-    for act in (
+    for change in (
         lambda: None,
         lambda: ledger.deposit(customer.id, amount_nanos=5_000_000_000, reason="test", note="More.", now=utc_now()),
         lambda: db.session.execute(update(Tool).values(name="Renamed")),
     ):
         with transaction():
-            act()
+            change()
             db.session.execute(update(Catalogue).values(version=Catalogue.version + 1))
         for action in ("balance", "services"):
             quick = [caller.post(action) for _ in range(2)]

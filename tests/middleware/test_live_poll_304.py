@@ -202,11 +202,13 @@ def test_a_forked_process_opens_connections_of_its_own(
         db.session.remove()
         db.engine.dispose()
     forking = multiprocessing.get_context("fork")
-    said = forking.Queue()
+    statuses = forking.Queue()
 
-    child = forking.Process(target=lambda: said.put(layer.get("/orders/live", headers={"HX-PTag": tag}).status_code))
+    child = forking.Process(
+        target=lambda: statuses.put(layer.get("/orders/live", headers={"HX-PTag": tag}).status_code)
+    )
     child.start()
-    answer = said.get(timeout=10)
+    answer = statuses.get(timeout=10)
     child.join(10)
 
     assert order_id and (before, answer, child.exitcode) == (304, 304, 0)

@@ -141,13 +141,13 @@ def test_paused_and_resumed_providers_show_immediately(client: FlaskClient) -> N
     tool = a_tool()
     waits = "takes no new orders right now"
     shown = []
-    for act in (
+    for change in (
         lambda: None,
         lambda: provider_health.pause(tool.provider_id, reason="no funds", now=utc_now()),
         lambda: provider_health.resume(tool.provider_id, now=utc_now()),
     ):
         with transaction():
-            act()
+            change()
         shown.append(waits in client.get(f"/tools/{tool.slug}").text)
 
     assert shown == [False, True, False]
@@ -229,7 +229,7 @@ def test_the_choice_is_read_as_flask_reads_it(app: Flask, cookies: str, chosen: 
 
 
 def test_visitors_input_is_on_no_cached_page(app: Flask) -> None:
-    client, spy = app.test_client(), "visitor-said-this"
+    client, spy = app.test_client(), "visitor-typed-this"
     headers = {"Host": spy, "X-Forwarded-Host": spy, "User-Agent": spy, "Referer": f"http://{spy}/", "X-Spy": spy}
     for path in ("/", "/tools", "/faq", "/api", "/order-statuses"):
         assert spy not in client.get(path, headers=headers).text

@@ -25,7 +25,7 @@ pytestmark = pytest.mark.durable
 RIGHT = {"journal_mode": "wal", "synchronous": 2, "foreign_keys": 1}
 
 
-def said() -> dict[str, object]:
+def pragma_values() -> dict[str, object]:
     """The pragmas of this session's connection."""
     return {name: db.session.execute(text(f"PRAGMA {name}")).scalar() for name in RIGHT}
 
@@ -50,9 +50,9 @@ def opened(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[tuple[str, sqlite3.
 def test_connections_of_web_requests_are_durable(app: Flask) -> None:
     pragmas: list[dict[str, object]] = []
 
-    @app.get("/said")
-    def _said() -> str:
-        pragmas.append(said())
+    @app.get("/pragmas")
+    def _collect() -> str:
+        pragmas.append(pragma_values())
         return ""
 
     db.engine.dispose()
@@ -62,7 +62,7 @@ def test_connections_of_web_requests_are_durable(app: Flask) -> None:
         with app.app_context():
             db.session.connection()
             together.wait(10)
-            app.test_client().get("/said")
+            app.test_client().get("/pragmas")
             db.session.remove()
 
     threads = [threading.Thread(target=ask) for _ in range(4)]
@@ -76,7 +76,7 @@ def test_connections_of_web_requests_are_durable(app: Flask) -> None:
 
 def test_a_connection_is_durable_while_it_writes(app: Flask) -> None:
     with transaction():
-        inside = said()
+        inside = pragma_values()
 
     assert inside == RIGHT
 
@@ -84,15 +84,15 @@ def test_a_connection_is_durable_while_it_writes(app: Flask) -> None:
 def test_connections_of_commands_are_durable(app: Flask) -> None:
     pragmas: list[dict[str, object]] = []
 
-    @app.cli.command("said")
-    def _said() -> None:
-        pragmas.append(said())
+    @app.cli.command("pragmas")
+    def _collect() -> None:
+        pragmas.append(pragma_values())
         click.echo("done")
 
     db.session.remove()
     db.engine.dispose()
 
-    done = app.test_cli_runner().invoke(args=["said"])
+    done = app.test_cli_runner().invoke(args=["pragmas"])
 
     assert (done.exit_code, pragmas) == (0, [RIGHT])
 

@@ -131,8 +131,8 @@ MUTANTS = (
     ),
     *in_file(
         "panel/services/audit_log.py",
-        "tests/flows/test_office_acts_by_role.py",
-        ("        check_role(action, actor=actor)", "        pass"),
+        "tests/flows/test_office_actions_by_role.py",
+        ("        check_role(needed, actor=actor)", "        pass"),
         ("User.closed_at.is_(None), User.disabled_at.is_(None)", "User.closed_at.is_(None),"),
     ),
     *in_file(

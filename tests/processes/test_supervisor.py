@@ -64,8 +64,8 @@ def test_second_start_on_a_port_in_use_says_so_in_one_line(tmp_path: Path) -> No
         ended = run_app(panel)
 
     assert (ended.returncode, ended.stdout) == (1, "")
-    said = f"Port {port} is already in use on 127.0.0.1. Set PANEL_PORT to a free one.\n"
-    assert ended.stderr == said
+    message = f"Port {port} is already in use on 127.0.0.1. Set PANEL_PORT to a free one.\n"
+    assert ended.stderr == message
 
 
 def test_demo_is_refused_in_production(tmp_path: Path) -> None:

@@ -83,5 +83,5 @@ def test_stopping_worker_logs_only_its_own_lines(tmp_path: Path, database_url: s
 
             assert worker.wait(5) == 0
 
-    said = [json.loads(line)["event"] for line in panel.log.splitlines()]
-    assert said == ["worker started", "worker stops"] * 3
+    events = [json.loads(line)["event"] for line in panel.log.splitlines()]
+    assert events == ["worker started", "worker stops"] * 3

@@ -168,7 +168,7 @@ def test_every_failure_to_connect_has_the_same_text(tmp_path: Path) -> None:
     """Otherwise the delivery log would reveal whether an internal name exists, and whether a server listens there."""
     with a_server() as gone:
         pass
-    said = set()
+    messages = set()
     ended = threading.Event()
 
     def record_failure(url: str, *found: str, hosts: str = "", resolver: egress.Resolver | None = None) -> None:
@@ -176,7 +176,7 @@ def test_every_failure_to_connect_has_the_same_text(tmp_path: Path) -> None:
             resolve = resolver or resolve_to(*found)
             pairs = read_pairs(hosts)
             egress.post(url, b"", headers={}, timeout_seconds=0.5, test_hosts=pairs, resolver=resolve)
-        said.add(str(failure.value))
+        messages.add(str(failure.value))
 
     def slow(_host: str, _port: int) -> Sequence[str]:
         ended.wait(10)
@@ -200,7 +200,7 @@ def test_every_failure_to_connect_has_the_same_text(tmp_path: Path) -> None:
     ended.set()
     gc.collect()
 
-    assert said == {egress.NO_CONNECTION}
+    assert messages == {egress.NO_CONNECTION}
 
 
 @pytest.mark.parametrize("port", [22, 8080, 8443, 9000, 65535])

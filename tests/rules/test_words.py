@@ -10,6 +10,10 @@ import tokenize
 from collections.abc import Iterator
 from pathlib import Path
 
+import pytest
+
+import panel.models  # noqa: F401
+from panel.db import Base
 from tests.rules.source import ROOT, name_of, python_files, tree_of
 
 # Each word with what to write instead.
@@ -73,6 +77,27 @@ PROSE_WORDS = {
 PROSE_DIALECT = re.compile(rf"\b({'|'.join(PROSE_WORDS)})\b", re.IGNORECASE)
 PROSE_ALLOWED: dict[str, set[str]] = {}
 
+# Parts of names (`is_told`, `top_up_id`) in code, tests, scripts and templates, and of names in the database.
+NAME_WORDS = {
+    r"told": "notified, expected",
+    r"said": "message, notice, sentence, reason, answer",
+    r"(un)?seal(s|ed|ing)?": "encrypt, encrypted, digest",
+    r"receivers?": "endpoint",
+    r"top_?ups?": "deposit",
+    r"sign_ins?": "session, log_in",
+    r"anew|drawn|unasked|whoever|enemy|enemies": "see WORDS",
+}
+NAME_DIALECT = re.compile(rf"(?<![a-z])({'|'.join(NAME_WORDS)})(?![a-z])")
+# As a noun: action, or what is done. `who_acts` has the verb.
+NOUN = re.compile(r"_*acts?|.*(?<!who)_acts|acts?_\w+")
+# A setting and a file of the instance folder, which environments and backups outside of the panel name.
+NAMES_OUTSIDE = ("seal_key",)
+PYTHON_NAME = re.compile(r"\w+")
+SCRIPT_NAME = re.compile(r"(?<![\w-])[a-zA-Z_$][\w$]*(?![\w-])")
+NOT_CODE = re.compile(r"""//[^\n]*|/\*.*?\*/|"[^"\n]*"|`[^`]*`""", re.DOTALL)
+# Names of fields, marks and anchors, and those of macros and variables.
+TEMPLATE_NAME = re.compile(r"""\b(?:name|id)="([\w-]+)"|\b(data-[\w-]+)|(?:macro|set|hidden|field) ?\(?"?(\w+)""")
+
 
 def test_code_and_documents_use_none_of_the_old_words() -> None:
     files = [
@@ -114,6 +139,60 @@ def test_docstrings_and_comments_use_the_terms_of_the_field() -> None:
                 found.append(f"{name_of(file)}:{line} {', '.join(sorted(words))}")
 
     assert found == [], "\n".join(found)
+
+
+def test_names_in_code_are_the_terms_of_the_field() -> None:
+    found = []
+    for file in python_files("panel", "tests", "app.py"):
+        # Tokens only of files with such a word anywhere: also in a string, where it is no name.
+        text = file.read_text(encoding="utf-8")
+        if "migrations" in file.parts or not any(map(is_dialect, set(PYTHON_NAME.findall(text)))):
+            continue
+        with file.open("rb") as source:
+            names = {token.string for token in tokenize.tokenize(source.readline) if token.type == tokenize.NAME}
+        found += [f"{name_of(file)} {name}" for name in sorted(names) if is_dialect(name)]
+
+    assert found == [], "\n".join(found)
+
+
+def test_names_in_templates_and_scripts_are_the_terms_of_the_field() -> None:
+    found = []
+    for file in (ROOT / "templates").rglob("*.html"):
+        groups = TEMPLATE_NAME.findall(file.read_text(encoding="utf-8"))
+        found += [f"{name_of(file)} {name}" for group in groups for name in group if is_dialect(name)]
+    for file in (ROOT / "static" / "js").glob("*.js"):
+        names = SCRIPT_NAME.findall(NOT_CODE.sub("", file.read_text(encoding="utf-8")))
+        found += [f"{name_of(file)} {name}" for name in names if is_dialect(name)]
+
+    assert found == [], "\n".join(found)
+
+
+def test_names_in_the_database_are_the_terms_of_the_field() -> None:
+    names: set[str] = set()
+    for table in Base.metadata.sorted_tables:
+        names |= {table.name, *table.columns.keys(), *(str(each.name) for each in table.indexes)}
+        names |= {str(each.name) for each in table.constraints}
+    assert len(names) > 500
+
+    assert sorted(name for name in names if is_dialect(name)) == []
+
+
+@pytest.mark.parametrize(
+    ("names", "expected"),
+    [
+        ("told is_told _said_at saidAt sealed_totp top_up_id receiver sign_in_id act ACTS _acts data-said", True),
+        ("who_acts action factor seal_key PANEL_SEAL_KEY aside sign_out facts contact drawing", False),
+    ],
+)
+def test_a_name_is_of_the_dialect_by_its_parts(names: str, expected: bool) -> None:
+    assert {name: is_dialect(name) for name in names.split()} == dict.fromkeys(names.split(), expected)
+
+
+def is_dialect(name: str) -> bool:
+    parts = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name).lower()
+    if any(each in parts for each in NAMES_OUTSIDE):
+        return False
+    return bool(NAME_DIALECT.search(parts) or NOUN.fullmatch(parts))
 
 
 def prose_of(file: Path) -> Iterator[tuple[int, str]]:

@@ -64,7 +64,7 @@ def test_redis_outage_is_logged_once_and_each_machine_counts_separately(
     assert codes == [200] * MOST + [429]
     assert pages == [200, 200]
     assert again == 200
-    said = [record.getMessage() for record in caplog.records if record.name == "panel.limits"]
-    assert len(said) == 2
-    assert "their store is away" in said[0]
-    assert "in their store again" in said[1]
+    messages = [record.getMessage() for record in caplog.records if record.name == "panel.limits"]
+    assert len(messages) == 2
+    assert "their store is away" in messages[0]
+    assert "in their store again" in messages[1]

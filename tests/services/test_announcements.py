@@ -1,4 +1,4 @@
-"""Announcements: drafts are private, each act is logged once, and each customer gets one mail at most."""
+"""Announcements: drafts are private, each action is logged once, and each customer gets one mail at most."""
 
 import pytest
 from sqlalchemy import select

@@ -33,7 +33,7 @@ ASKED: dict[str, Callable[[], Any]] = {
 }
 
 
-def plans_of(act: Callable[[], Any]) -> list[str]:
+def plans_of(call: Callable[[], Any]) -> list[str]:
     """SQLite's query plan for each statement that this runs."""
     asked: list[tuple[str, Any]] = []
 
@@ -44,7 +44,7 @@ def plans_of(act: Callable[[], Any]) -> list[str]:
     event.listen(db.engine, "before_cursor_execute", note)
     try:
         with transaction():
-            act()
+            call()
     finally:
         event.remove(db.engine, "before_cursor_execute", note)
     with db.engine.connect() as connection:

@@ -34,27 +34,27 @@ class _NoFailure(Exception):
 
 
 def run_concurrently(
-    app: Flask, acts: Sequence[Callable[[], Any]], *, expected: type[Exception] = _NoFailure
+    app: Flask, calls: Sequence[Callable[[], Any]], *, expected: type[Exception] = _NoFailure
 ) -> list[Any]:
     """Run all of these in threads that start together; returns each one's result or expected exception."""
     db.session.rollback()
-    together = Barrier(len(acts), timeout=30)
+    together = Barrier(len(calls), timeout=30)
 
-    def do(act: Callable[[], Any]) -> Any:
+    def do(call: Callable[[], Any]) -> Any:
         with app.app_context():
             try:
                 together.wait()
-                return act()
+                return call()
             except expected as failure:
                 return failure
             finally:
                 db.session.remove()
 
-    with ThreadPoolExecutor(len(acts)) as pool:
-        return [future.result(60) for future in [pool.submit(do, act) for act in acts]]
+    with ThreadPoolExecutor(len(calls)) as pool:
+        return [future.result(60) for future in [pool.submit(do, call) for call in calls]]
 
 
-def start_in_thread(app: Flask, act: Callable[[], Any]) -> Future[Any]:
+def start_in_thread(app: Flask, call: Callable[[], Any]) -> Future[Any]:
     """Start this in another thread; returns once it has ended or waits for one of our locks."""
 
     threads: list[int] = []
@@ -63,7 +63,7 @@ def start_in_thread(app: Flask, act: Callable[[], Any]) -> Future[Any]:
         threads.append(threading.get_native_id())
         with app.app_context():
             try:
-                return act()
+                return call()
             finally:
                 db.session.remove()
 

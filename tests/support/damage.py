@@ -29,9 +29,9 @@ _NAMES = {
 def _triggers() -> list[tuple[str, str]]:
     """Name and definition of each of these triggers."""
     engine = db.engine.dialect.name
-    said = {
+    queries = {
         "sqlite": "SELECT name, sql FROM sqlite_master WHERE type = 'trigger'",
         "postgresql": "SELECT tgname, pg_get_triggerdef(oid) FROM pg_trigger WHERE NOT tgisinternal",
     }
     ours = {name for names in _NAMES[engine].values() for name in names}  # type: ignore[attr-defined]
-    return [(name, made) for name, made in db.session.execute(text(said[engine])) if name in ours]
+    return [(name, made) for name, made in db.session.execute(text(queries[engine])) if name in ours]

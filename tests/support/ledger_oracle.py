@@ -82,8 +82,8 @@ def assert_consistent(*, order_ids: Sequence[int] | None = None, with_refills: b
     in_refill = set(db.session.scalars(select(Refill.order_id).where(Refill.ended_at.is_(None))))
     for order in db.session.execute(ORDER if order_ids is None else ORDER.where(Order.id.in_(order_ids))):
         assert_order(order, transfers.get(order.id, Counter()))
-        is_told = (order.status == Status.REFILL) == (order.id in in_refill)
-        assert is_told or not with_refills, f"order {order.id} and its refill task disagree"
+        is_expected = (order.status == Status.REFILL) == (order.id in in_refill)
+        assert is_expected or not with_refills, f"order {order.id} and its refill task disagree"
 
 
 def assert_order(order: Row[Any], moved: Counter[str]) -> None:

@@ -1,4 +1,4 @@
-"""One of everything that the acts of the office need, for `office_acts`."""
+"""One of everything that the actions of the office need, for `office_actions`."""
 
 from datetime import timedelta
 from types import SimpleNamespace
@@ -43,7 +43,7 @@ IMPORTS = (None, ImportState.READY, ImportState.APPLIED)
 
 
 def a_world() -> World:
-    """One of everything that the acts need, by its id."""
+    """One of everything that the actions need, by its id."""
     now, owner, customer, tool = utc_now(), an_operator(), a_customer("1000"), a_tool()
     unconfirmed, third = a_customer(), a_customer()
     by_hand = an_order(provider="manual", status=Status.IN_PROGRESS, customer=customer, now=now)

@@ -177,7 +177,7 @@ RULES = {
     **_all(
         Access.OWN,
         """
-        POST /account/devices/<int:sign_in_id>/sign-out
+        POST /account/devices/<int:session_id>/sign-out
         POST /account/keys/<int:key_id>/revocation
         GET /account/webhooks/<int:endpoint_id>
         POST /account/webhooks/<int:endpoint_id>/balance-low

@@ -135,7 +135,7 @@ def _close() -> None:
 def _prove_code(code: str) -> None:
     """Check the code in its own transaction: it locks the user's row, which closing must lock last."""
     with transaction():
-        tries = throttles.count_own_code(current_user.sign_in_id, now=utc_now())
+        tries = throttles.count_own_code(current_user.session_id, now=utc_now())
     with transaction():
         two_factor.verify_code(current_user.id, code=code, settings=current_app.config["PANEL"], now=utc_now())
         throttles.forget(tries)

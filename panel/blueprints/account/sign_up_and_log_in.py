@@ -22,7 +22,7 @@ from panel.services.payments import methods
 
 bp = Blueprint("accounts", __name__)
 
-_SAID = {
+_NOTICES = {
     "password": "Your password is changed. All other devices are logged out.",
     "elsewhere": "All other devices are logged out.",
     "device": "That device is logged out.",
@@ -146,7 +146,7 @@ def _wrong() -> BadCredentials:
 @login_required
 def log_out() -> ResponseReturnValue:
     with transaction():
-        sessions.end_session(current_user.sign_in_id, user_id=current_user.id, now=utc_now())
+        sessions.end_session(current_user.session_id, user_id=current_user.id, now=utc_now())
     auth.clear_session()
     return redirect(url_for("accounts.show_log_in"), code=303)
 
@@ -175,7 +175,7 @@ def _change_password(current: str, password: str) -> None:
     with transaction():
         auth.lock_own_account()
         users.set_password(current_user.id, password_hash=password_hash)
-        sessions.end_others(current_user.id, keep=current_user.sign_in_id, now=utc_now())
+        sessions.end_others(current_user.id, keep=current_user.session_id, now=utc_now())
         email_links.end_all(current_user.id, LinkPurpose.RESET, now=utc_now())
         security_alerts.password_changed(current_user.id, now=utc_now())
 
@@ -184,18 +184,18 @@ def _change_password(current: str, password: str) -> None:
 @login_required
 def sign_out_elsewhere() -> ResponseReturnValue:
     with transaction():
-        sessions.end_others(current_user.id, keep=current_user.sign_in_id, now=utc_now())
+        sessions.end_others(current_user.id, keep=current_user.session_id, now=utc_now())
     return redirect(url_for("accounts.show", done="elsewhere"), code=303)
 
 
-@bp.post("/account/devices/<int:sign_in_id>/sign-out")
+@bp.post("/account/devices/<int:session_id>/sign-out")
 @login_required
-def sign_out_device(sign_in_id: int) -> ResponseReturnValue:
+def sign_out_device(session_id: int) -> ResponseReturnValue:
     with transaction():
-        was_there = sessions.end_session(sign_in_id, user_id=current_user.id, now=utc_now())
+        was_there = sessions.end_session(session_id, user_id=current_user.id, now=utc_now())
     if not was_there:
         abort(404)
-    if sign_in_id == current_user.sign_in_id:
+    if session_id == current_user.session_id:
         auth.clear_session()
         return redirect(url_for("accounts.show_log_in"), code=303)
     return redirect(url_for("accounts.show", done="device"), code=303)
@@ -206,9 +206,9 @@ def _account_page(error: PanelError | None = None) -> str:
         "account/show.html",
         email=current_user.email,
         devices=sessions.devices(current_user.id, now=utc_now()),
-        this_device=current_user.sign_in_id,
+        this_device=current_user.session_id,
         has_second_factor=two_factor.is_enabled(current_user.id),
-        done=_SAID.get(request.args.get("done", "")),
+        done=_NOTICES.get(request.args.get("done", "")),
         errors=by_field(error),
         shortest=users.MIN_PASSWORD_LENGTH,
         longest=users.MAX_PASSWORD_LENGTH,

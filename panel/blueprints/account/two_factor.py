@@ -146,13 +146,13 @@ def turn_off() -> ResponseReturnValue:
 def _prove_password_and_count_code() -> Tries:
     auth.require_password(current_user, _typed("current_password"))
     with transaction():
-        return throttles.count_own_code(current_user.sign_in_id, now=utc_now())
+        return throttles.count_own_code(current_user.session_id, now=utc_now())
 
 
 def _keep_this_device_alone(tries: Tries) -> None:
     """Log out every session that has not passed the new second factor."""
-    sessions.note_second_factor(current_user.sign_in_id, now=utc_now())
-    sessions.end_others(current_user.id, keep=current_user.sign_in_id, now=utc_now())
+    sessions.note_second_factor(current_user.session_id, now=utc_now())
+    sessions.end_others(current_user.id, keep=current_user.session_id, now=utc_now())
     throttles.forget(tries)
 
 

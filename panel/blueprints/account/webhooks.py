@@ -16,7 +16,7 @@ from panel.services.api import webhook_deliveries, webhook_endpoints, webhook_gu
 bp = Blueprint("webhooks", __name__, url_prefix="/account/webhooks")
 
 LINES = 100
-SAID = {
+NOTICES = {
     "removed": "The endpoint is removed. We no longer send webhooks to it.",
     "balance": "The low balance notification is saved.",
     "test": "The test is on its way. It’s the first in the list of deliveries.",
@@ -141,7 +141,7 @@ def _index_page(error: PanelError | None = None) -> str:
         url=request.form.get("url", ""),
         balance_low=request.form.get("balance_low", ""),
         errors=by_field(error),
-        done=SAID.get(request.args.get("done", "")),
+        done=NOTICES.get(request.args.get("done", "")),
         guide=webhook_guide.guide(),
     )
 
@@ -159,5 +159,5 @@ def _endpoint_page(endpoint_id: int, error: PanelError | None = None) -> str:
         lines=webhook_deliveries.recent_deliveries(endpoint_id, count=LINES),
         newest=LINES,
         errors=by_field(error),
-        done=SAID.get(request.args.get("done", "")),
+        done=NOTICES.get(request.args.get("done", "")),
     )

@@ -157,7 +157,7 @@ def sign_out(customer_id: int) -> ResponseReturnValue:
 
 @bp.post("/customers/<int:customer_id>/price-group")
 def give_group(customer_id: int) -> ResponseReturnValue:
-    """Put the customer into a price group, after it was said what that means."""
+    """Put the customer into a price group, after a page that shows what that means."""
     user, address = _found(customer_id), url_for("office_customers.show", customer_id=customer_id)
     group_id = whole_number(typed("group"), digits=9)
     try:

@@ -73,7 +73,7 @@ def open_incident() -> ResponseReturnValue:
     is_plan = typed.phase == Phase.PLANNED
     try:
         if not placing.is_request_id(typed.request_id):
-            raise BadInput("This form cannot be told from others. Open it again.")
+            raise BadInput("This form is incomplete. Open it again.")
         window = Window(moment(typed.since, name="since"), moment(typed.until, name="until")) if is_plan else None
         with transaction():
             made = incidents.open_incident(

@@ -94,12 +94,12 @@ def save(slug: str) -> ResponseReturnValue:
     tool, fields = _found(slug), _dated_fields()
     try:
         effective_at = _effective_at()
-        said = {"version": typed("version"), "reason": typed("reason"), "actor": operator().email}
+        form = {"version": typed("version"), "reason": typed("reason"), "actor": operator().email}
         with transaction():
             if effective_at is None:
-                tool_editor.save(slug, fields, **said, now=utc_now())
+                tool_editor.save(slug, fields, **form, now=utc_now())
             else:
-                tool_schedule.save(slug, fields, effective_at=effective_at, **said, now=utc_now())
+                tool_schedule.save(slug, fields, effective_at=effective_at, **form, now=utc_now())
     except BadTool as error:
         return _page(tool, fields, error.errors, version=typed("version")), 422
     except StaleForm as error:

@@ -195,19 +195,19 @@ def _views(filters: OrderFilters, counts: dict[Status, int]) -> tuple[HistoryVie
 
 def _in_words(filters: OrderFilters, versions: PageVersions) -> str:
     """The filters as the end of a sentence; empty when there are none."""
-    said = []
+    filtered = []
     if filters.status:
-        said.append(f"status {filters.status.label}")
+        filtered.append(f"status {filters.status.label}")
     if filters.tool:
         tools = _tool_names(versions.catalogue_version).values()
-        said.append(f"tool {next(tool.name for tool in tools if tool.slug == filters.tool)}")
+        filtered.append(f"tool {next(tool.name for tool in tools if tool.slug == filters.tool)}")
     if filters.search:
-        said.append(f"“{filters.search}”")
+        filtered.append(f"“{filters.search}”")
     if filters.first:
-        said.append(f"placed from {filters.first.isoformat()}")
+        filtered.append(f"placed from {filters.first.isoformat()}")
     if filters.last:
-        said.append(f"placed until {filters.last.isoformat()}")
-    return ", ".join(said)
+        filtered.append(f"placed until {filters.last.isoformat()}")
+    return ", ".join(filtered)
 
 
 def _tool_choices(versions: PageVersions, chosen: str) -> list[tuple[str, str]]:

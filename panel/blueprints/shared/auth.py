@@ -97,7 +97,7 @@ def _end(response: Response) -> Response:
     # Polls don't extend a session. A streamed response is still reading, so the next request is recorded instead.
     is_poll = request.method == "GET" and wants_fragment()
     if isinstance(person, SignedIn) and person.is_use_due and not is_poll and not response.is_streamed:
-        write_if_unlocked(lambda: sessions.note_use(person.sign_in_id, now=utc_now()))
+        write_if_unlocked(lambda: sessions.note_use(person.session_id, now=utc_now()))
     if g.get(LOGGED_OUT):
         response.headers["Clear-Site-Data"] = '"cache", "storage"'
     return response
@@ -148,7 +148,7 @@ def pending_session() -> PendingLogIn | None:
 def require_password(user: SignedIn, typed: str, *, field: str = "current_password") -> None:
     """Check the current password again. Raises BadInput or TooManyTries. Opens its own transactions."""
     with transaction():
-        tries = throttles.count_own_password(user.sign_in_id, now=utc_now())
+        tries = throttles.count_own_password(user.session_id, now=utc_now())
     if not users.is_password(typed, users.password_hash_by_email(user.email)):
         raise BadInput("This is not your current password. Nothing was changed.", field=field)
     with transaction():

@@ -90,7 +90,7 @@ class FieldRule:
 
 @dataclass(frozen=True, slots=True)
 class OrderForm:
-    """The form of a tool's orders. Without a quantity rule nobody has said how the tool is ordered."""
+    """The form of a tool's orders. Without a quantity rule nobody has set how the tool is ordered."""
 
     order_type: str
     quantity_rule: QuantityRule | None

@@ -50,7 +50,7 @@ class SignedIn:
     email: str
     role: Role
     state_version: int
-    sign_in_id: int
+    session_id: int
     catalogue_version: int
     balance_nanos: int
     has_second_factor: bool
@@ -158,9 +158,9 @@ def owner_id(token: str) -> int | None:
 def from_row(token: str, row: tuple[Any, ...]) -> SignedIn:
     """Build the user from a raw driver row of `FIND`; SQLite returns integers for booleans."""
     *columns, has_second_factor, has_confirmed_email, is_use_due = row
-    user_id, email, role, state, sign_in_id, catalogue, balance_nanos = columns
+    user_id, email, role, state, session_id, catalogue, balance_nanos = columns
     facts = map(bool, (has_second_factor, has_confirmed_email, is_use_due))
-    return SignedIn(token, user_id, email, Role(role), state, sign_in_id, catalogue, balance_nanos, *facts)
+    return SignedIn(token, user_id, email, Role(role), state, session_id, catalogue, balance_nanos, *facts)
 
 
 def check_not_disabled(user: User) -> None:
@@ -188,23 +188,23 @@ def log_in(user: User, *, device: str, network: str, has_shown_second_factor: bo
     )
     db.session.add(row)
     db.session.flush()
-    security_alerts.new_device(user.id, sign_in_id=row.id, device=device, network=network, now=now)
+    security_alerts.new_device(user.id, session_id=row.id, device=device, network=network, now=now)
     signed_in = find(token, now=now)
     if signed_in is None:
         raise ValueError(f"user {user.id} can't be signed in this way")
     return signed_in
 
 
-def note_use(sign_in_id: int, *, now: datetime) -> None:
+def note_use(session_id: int, *, now: datetime) -> None:
     """Record that the session was used now."""
     db.session.execute(
-        update(LoginSession).where(LoginSession.id == sign_in_id, LoginSession.seen_at < now).values(seen_at=now)
+        update(LoginSession).where(LoginSession.id == session_id, LoginSession.seen_at < now).values(seen_at=now)
     )
 
 
-def note_second_factor(sign_in_id: int, *, now: datetime) -> None:
+def note_second_factor(session_id: int, *, now: datetime) -> None:
     """Record that the session passed two-factor authentication."""
-    db.session.execute(update(LoginSession).where(LoginSession.id == sign_in_id).values(second_factor_at=now))
+    db.session.execute(update(LoginSession).where(LoginSession.id == session_id).values(second_factor_at=now))
 
 
 def devices(user_id: int, *, now: datetime) -> list[LoginSession]:
@@ -225,11 +225,11 @@ def devices(user_id: int, *, now: datetime) -> list[LoginSession]:
     )
 
 
-def end_session(sign_in_id: int, *, user_id: int, now: datetime) -> bool:
+def end_session(session_id: int, *, user_id: int, now: datetime) -> bool:
     """End one of this user's sessions. False if there is no such session."""
     ended = db.session.execute(
         update(LoginSession)
-        .where(LoginSession.id == sign_in_id, LoginSession.user_id == user_id, LoginSession.ended_at.is_(None))
+        .where(LoginSession.id == session_id, LoginSession.user_id == user_id, LoginSession.ended_at.is_(None))
         .values(ended_at=now)
         .returning(LoginSession.id)
     )

@@ -95,7 +95,7 @@ class ToolChangePreview:
         return sum(each.falls for each in self.changes)
 
     @property
-    def seal(self) -> str:
+    def digest(self) -> str:
         """Hash of all old and new values: whether a preview still holds."""
         lines = "\n".join(f"{each.slug}\t{each.old}\t{each.new}" for each in self.changes)
         return hashlib.sha256(lines.encode()).hexdigest()[:24]
@@ -131,7 +131,7 @@ def preview(tool_ids: Sequence[int], action: BulkToolAction, value: str) -> Tool
 
 
 def apply(
-    tool_ids: Sequence[int], action: BulkToolAction, value: str, *, seal: str, reason: str, actor: str, now: datetime
+    tool_ids: Sequence[int], action: BulkToolAction, value: str, *, digest: str, reason: str, actor: str, now: datetime
 ) -> ToolChangePreview:
     """Write what was previewed. Raises BadInput, Refused if nothing differs, or StaleForm for another preview."""
     reason = audit_log.checked_reason(reason)
@@ -139,7 +139,7 @@ def apply(
     did = preview(tool_ids, action, value)
     if not did.changes:
         raise ActionRefused("None of these tools would change. Nothing was saved.")
-    if did.seal != seal:
+    if did.digest != digest:
         raise StaleForm("Tools changed since this preview was made. Nothing was saved. Check the new preview.")
     terms = [each.terms for each in did.changes if each.terms is not None]
     written = [each.tool for each in did.changes]

@@ -101,7 +101,7 @@ class PricesWouldFall(ActionRefused):
         self.changes = tuple(changes)
 
 
-def said_currency(answer: list[object], *, balance_currency: str) -> str:
+def currency_of(answer: list[object], *, balance_currency: str) -> str:
     """Currency of a catalogue: from its rows, else from our balance there. Raises Refused if there are several."""
     named = provider_rows.currencies(answer)
     if len(named) > 1:
@@ -114,13 +114,13 @@ def choose(
     *,
     margin_millionths: int | None,
     exchange_nanos: int | None,
-    said_currency: str,
+    catalogue_currency: str,
     our_currency: str,
 ) -> Markup:
     """Margin and exchange rate as given, else as stored, with the stored rules. Raises Refused without either."""
-    exchange = _exchange(provider, given=exchange_nanos, said=said_currency, ours=our_currency)
+    exchange = _exchange(provider, given=exchange_nanos, theirs=catalogue_currency, ours=our_currency)
     margin = _margin(provider, given=margin_millionths)
-    return replace(stored(provider), margin_millionths=margin, exchange_nanos=exchange, currency=said_currency)
+    return replace(stored(provider), margin_millionths=margin, exchange_nanos=exchange, currency=catalogue_currency)
 
 
 def stored(provider: Provider) -> Markup:
@@ -150,20 +150,20 @@ def _margin(provider: Provider, *, given: int | None) -> int:
     )
 
 
-def _exchange(provider: Provider, *, given: int | None, said: str, ours: str) -> int:
-    if said == ours:
+def _exchange(provider: Provider, *, given: int | None, theirs: str, ours: str) -> int:
+    if theirs == ours:
         if given not in (None, resale.NO_EXCHANGE):
             raise ActionRefused(f"{provider.name} sells in {ours}, as this panel does. Leave out --rate.")
         return resale.NO_EXCHANGE
     if given is not None:
         return given
     remembered = provider.exchange_nanos
-    if remembered is not None and said in ("", provider.catalogue_currency):
+    if remembered is not None and theirs in ("", provider.catalogue_currency):
         return remembered
-    if said:
+    if theirs:
         raise ActionRefused(
-            f"{provider.name} sells in {said}, and this panel in {ours}. Nothing was changed. Give --rate: how many "
-            f"{ours} one {said} is worth, such as --rate 1.0825."
+            f"{provider.name} sells in {theirs}, and this panel in {ours}. Nothing was changed. Give --rate: how many "
+            f"{ours} one {theirs} is worth, such as --rate 1.0825."
         )
     return resale.NO_EXCHANGE
 

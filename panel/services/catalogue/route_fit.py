@@ -1,7 +1,7 @@
 """Which routes of a tool an order fits: the service there has the order's form, and its limits allow the quantity.
 
-What a provider's service takes is known where a tool was made of it. Of any other service an operator has said that it
-takes the same as the tool; that stays true while the tool keeps its order form.
+What a provider's service takes is known where a tool was made of it. Of any other service an operator has confirmed
+that it takes the same as the tool; that stays true while the tool keeps its order form.
 """
 
 from collections import defaultdict

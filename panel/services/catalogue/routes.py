@@ -140,7 +140,7 @@ def add(slug: str, *, provider: str, service: str, rate: str, actor: str, now: d
 
 
 def _check_service(tool: Tool, provider: Provider, service: str) -> None:
-    """Refuse a service that is known to take another form, and a currency of which nobody has said what it is worth."""
+    """Refuse a service that is known to take another form, and a currency whose rate nobody has entered."""
     terms = db.session.get_one(Terms, tool.terms_id)
     other = route_fit.other_form(provider.id, service, form=(terms.order_type, terms.quantity_rule, terms.own_fields))
     if other:

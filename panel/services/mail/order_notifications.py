@@ -48,11 +48,11 @@ class Ended:
 def customers_with_news(*, now: datetime) -> list[int]:
     """Customers with ended orders and no mail about orders in the last five minutes."""
     marked = select(ORDERS.c.customer_id).where(ORDERS.c.notice_at.is_not(None))
-    found = select(USERS.c.id).where(USERS.c.id.in_(marked), _may_be_told(now))
+    found = select(USERS.c.id).where(USERS.c.id.in_(marked), _may_be_notified(now))
     return list(db.session.scalars(found.order_by(USERS.c.id).limit(CUSTOMERS_A_SWEEP)))
 
 
-def _may_be_told(now: datetime) -> Any:
+def _may_be_notified(now: datetime) -> Any:
     return USERS.c.noticed_at.is_(None) | (USERS.c.noticed_at <= now - GAP)
 
 

@@ -19,19 +19,19 @@ def password_changed(user_id: int, *, now: datetime) -> None:
     _tell(_person(user_id), MailKind.PASSWORD_CHANGED, key=f"password:{user_id}:{now.isoformat()}", now=now, at=now)
 
 
-def new_device(user_id: int, *, sign_in_id: int, device: str, network: str, now: datetime) -> None:
+def new_device(user_id: int, *, session_id: int, device: str, network: str, now: datetime) -> None:
     """A log-in on a device or network that is new to this account.
 
     Not sent for the first device, where the account was created.
     """
-    others = select(LoginSession.id).where(LoginSession.user_id == user_id, LoginSession.id != sign_in_id)
+    others = select(LoginSession.id).where(LoginSession.user_id == user_id, LoginSession.id != session_id)
     alike = others.where(LoginSession.device == device, LoginSession.network == network)
     known, same = db.session.execute(
         select(select(func.count()).select_from(others.limit(1).subquery()).scalar_subquery(), alike.exists())
     ).one()
     if known and not same:
         facts = {"device": device, "network": network, "at": now}
-        _tell(_person(user_id), MailKind.NEW_DEVICE, key=f"device:{sign_in_id}", now=now, **facts)
+        _tell(_person(user_id), MailKind.NEW_DEVICE, key=f"device:{session_id}", now=now, **facts)
 
 
 def email_changed(user_id: int, *, change_id: int, old_email: str | None, new_email: str, now: datetime) -> None:

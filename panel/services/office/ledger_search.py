@@ -205,8 +205,8 @@ def _conditions(filters: LedgerFilters) -> list[ColumnElement[bool]]:
     if filters.account is not None:
         found.append(or_(*_of_account(filters)))
     if filters.words:
-        said = (TRANSFERS.c.reason, TRANSFERS.c.note)
-        found.append(or_(*(column.icontains(filters.words, autoescape=True) for column in said)))
+        texts = (TRANSFERS.c.reason, TRANSFERS.c.note)
+        found.append(or_(*(column.icontains(filters.words, autoescape=True) for column in texts)))
     if filters.amount_nanos is not None:
         found.append(TRANSFERS.c.amount_nanos == filters.amount_nanos)
     if filters.line is filters.order is filters.customer is None:

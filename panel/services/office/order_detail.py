@@ -138,7 +138,7 @@ def find(order_id: int, *, now: datetime) -> OrderDetail | None:
 def _transfers(order_id: int) -> list[OrderTransfer]:
     """Every transfer of the order, oldest first, with account labels."""
     source, target = aliased(Account), aliased(Account)
-    payer, receiver = aliased(User), aliased(User)
+    payer, payee = aliased(User), aliased(User)
     rows = db.session.execute(
         select(
             Transfer.id,
@@ -148,13 +148,13 @@ def _transfers(order_id: int) -> list[OrderTransfer]:
             source.kind,
             payer.email,
             target.kind,
-            receiver.email,
+            payee.email,
             Transfer.note,
         )
         .join(source, source.id == Transfer.from_account_id)
         .join(target, target.id == Transfer.to_account_id)
         .outerjoin(payer, payer.id == source.user_id)
-        .outerjoin(receiver, receiver.id == target.user_id)
+        .outerjoin(payee, payee.id == target.user_id)
         # In two parts, so that each is found through its own index.
         .where(or_(*(Transfer.id.in_(part) for part in _numbers(order_id))))
         .order_by(Transfer.id)

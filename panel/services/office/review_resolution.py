@@ -97,10 +97,10 @@ def resolve(review_id: int, resolution: Resolution, *, now: datetime) -> None:
             raise ActionRefused("This review asks nothing about an attempt: it can only be marked as done.")
     else:
         _resolve(transitions.lock_order(review.order_id), kind, resolution, now=now)
-    said = f"{resolution.decision}: {reason}"
+    sentence = f"{resolution.decision}: {reason}"
     closing = update(Review).where(Review.id == review_id)
-    db.session.execute(closing.values(resolved_at=now, resolution=said))
-    detail = f"{said} ({resolution.provider_id})" if resolution.provider_id else said
+    db.session.execute(closing.values(resolved_at=now, resolution=sentence))
+    detail = f"{sentence} ({resolution.provider_id})" if resolution.provider_id else sentence
     audit_log.write("reviews resolve", actor=resolution.actor, subject=f"review {review_id}", detail=detail, now=now)
 
 

@@ -145,9 +145,9 @@ def _move_of_run(order: OrderRow, report: Report, verdict: Verdict, outcome: run
     after = (outcome.to, outcome.remains, start)
     if not outcome.is_over and after == (order.status, order.remains, order.start_count):
         return []
-    said = report.reason if verdict.to is Status.CANCELED else ""
-    text = f"{outcome.text} {said}".strip()
-    reason = said or None if outcome.to is Status.CANCELED else None
+    given = report.reason if verdict.to is Status.CANCELED else ""
+    text = f"{outcome.text} {given}".strip()
+    reason = given or None if outcome.to is Status.CANCELED else None
     move = Move(order, *after, source=EventSource.PROVIDER, text=text, reason=reason)
     return [move]
 

@@ -139,13 +139,13 @@ def any_of(incident_id: int) -> IncidentWithUpdates:
 
 def affected_now(*, now: datetime) -> dict[str, State]:
     """The worst state of each component in open incidents and current maintenance."""
-    said: dict[str, State] = {}
+    states: dict[str, State] = {}
     published_open = _with_updates(PUBLISHED, Incident.resolved_at.is_(None), limit=MAX_LISTED)
     for incident in published_open:
         if incident.is_under_way(now):
             for component, state in incident.parts:
-                said[component] = worst([state, said.get(component, State.OPERATIONAL)])
-    return said
+                states[component] = worst([state, states.get(component, State.OPERATIONAL)])
+    return states
 
 
 def _only(found: list[IncidentWithUpdates]) -> IncidentWithUpdates:

@@ -207,10 +207,10 @@ def _line(text: str, *, field: str) -> str:
 
 def _text(text: str, *, field: str, least: int = 0) -> str:
     """Validate a multi-line text. Control characters are rejected, since they would break the feed's XML."""
-    said = "\n".join(line.rstrip() for line in text.replace("\r\n", "\n").strip().split("\n"))
-    if len(said) < least or len(said) > MAX_TEXT or not said.replace("\n", "").isprintable():
+    cleaned = "\n".join(line.rstrip() for line in text.replace("\r\n", "\n").strip().split("\n"))
+    if len(cleaned) < least or len(cleaned) > MAX_TEXT or not cleaned.replace("\n", "").isprintable():
         raise BadInput(f"Write {least or 'up'} to {MAX_TEXT} characters that can be shown.", field=field)
-    return said
+    return cleaned
 
 
 def _new(**values: object) -> Incident:
@@ -229,11 +229,11 @@ def _new(**values: object) -> Incident:
 
 
 def _add_update(incident: Incident, words: UpdateText, *, actor: str, now: datetime) -> None:
-    said = IncidentUpdate(incident_id=incident.id, phase=words.phase, text=words.text, actor=actor, at=now)
-    db.session.add(said)
+    added = IncidentUpdate(incident_id=incident.id, phase=words.phase, text=words.text, actor=actor, at=now)
+    db.session.add(added)
     db.session.flush()
     db.session.add_all(
-        IncidentPart(update_id=said.id, component=component, state=state) for component, state in words.parts.items()
+        IncidentPart(update_id=added.id, component=component, state=state) for component, state in words.parts.items()
     )
     incident.updates += 1
     incident.impact = words.impact or incident.impact

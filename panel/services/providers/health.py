@@ -55,9 +55,9 @@ def heard_of_order(provider_id: int, outcome: Outcome, *, began: datetime | None
         return
     if not is_unclear:
         cleared = update(Provider).where(mine, Provider.unclear_adds > 0).values(unclear_adds=0, add_after=None)
-        said = "It answers clearly again."
+        resolution = "It answers clearly again."
         if execute_write(cleared) and reviews.close(
-            ReviewKind.PROVIDER_UNCLEAR, provider_id=provider_id, resolution=said, now=now
+            ReviewKind.PROVIDER_UNCLEAR, provider_id=provider_id, resolution=resolution, now=now
         ):
             _invalidate_pages()
         return

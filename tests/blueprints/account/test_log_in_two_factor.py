@@ -70,7 +70,7 @@ def test_code_without_the_password_is_nothing(client: FlaskClient) -> None:
     assert show_code(client, code(secret)).location == "/log-in"
 
 
-def test_token_of_half_a_sign_in_is_no_token_of_a_session(client: FlaskClient) -> None:
+def test_token_of_a_pending_session_is_no_token_of_a_session(client: FlaskClient) -> None:
     user = a_customer()
     with_second_factor(user)
     show_password(client, user)
@@ -137,7 +137,7 @@ def test_recovery_code_signs_in_once_and_says_how_many_are_left(client: FlaskCli
     assert show_code(second, recovery).status_code == 422
 
 
-def test_changed_password_ends_half_a_sign_in(client: FlaskClient) -> None:
+def test_changed_password_ends_a_pending_session(client: FlaskClient) -> None:
     user = a_customer()
     secret = with_second_factor(user)
     show_password(client, user)

@@ -96,10 +96,10 @@ def test_wrong_password_and_unknown_email_get_the_same_answer(client: FlaskClien
 
     assert wrong.status_code == unknown.status_code == 422
     # The layout shows the minute, and a form's token contains the second.
-    said, said_to_unknown = (
+    answer, answer_to_unknown = (
         re.sub(r'name="csrf_token" value="[^"]+"', "", answer.text.partition("<main")[2]) for answer in (wrong, unknown)
     )
-    assert said.replace(known.email, "x") == said_to_unknown.replace("nobody@example.com", "x")
+    assert answer.replace(known.email, "x") == answer_to_unknown.replace("nobody@example.com", "x")
     assert ANOTHER not in wrong.text
     assert not is_signed_in(client)
 

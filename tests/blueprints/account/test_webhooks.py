@@ -53,7 +53,7 @@ def test_an_endpoint_is_added_and_its_secret_is_shown_once_and_stored_encrypted(
 
 
 @pytest.mark.parametrize(
-    ("form", "said"),
+    ("form", "message"),
     [
         ({"url": ""}, "must look like"),
         ({"url": "http://panel.example.com/"}, "must start with https"),
@@ -65,12 +65,12 @@ def test_an_endpoint_is_added_and_its_secret_is_shown_once_and_stored_encrypted(
     ],
 )
 def test_invalid_endpoint_has_an_error_and_keeps_what_was_typed(
-    mine: FlaskClient, form: dict[str, str], said: str
+    mine: FlaskClient, form: dict[str, str], message: str
 ) -> None:
     answer = mine.post(PAGE, data=form)
 
     assert answer.status_code == 422
-    assert said in answer.text
+    assert message in answer.text
     assert f'value="{form["url"]}"' in answer.text
     assert db.session.scalars(select(WebhookEndpoint)).all() == []
 
@@ -145,8 +145,8 @@ def test_other_customers_endpoints_are_not_found(client: FlaskClient, mine: Flas
     own_id, _secret = add(stranger, url=f"{URL}/own")
 
     assert stranger.get(f"{PAGE}/{endpoint_id}").status_code == 404
-    for act in ("secret", "balance-low", "tests", "removal", f"deliveries/{delivery_id}/again"):
-        assert stranger.post(f"{PAGE}/{endpoint_id}/{act}").status_code == 404, act
+    for action in ("secret", "balance-low", "tests", "removal", f"deliveries/{delivery_id}/again"):
+        assert stranger.post(f"{PAGE}/{endpoint_id}/{action}").status_code == 404, action
     assert stranger.post(f"{PAGE}/{own_id}/deliveries/{delivery_id}/again").status_code == 404
     assert mine.get(f"{PAGE}/{endpoint_id}").status_code == 200
 

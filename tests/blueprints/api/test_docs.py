@@ -101,10 +101,10 @@ def answers_of(address: str, key: str, values: dict[str, str], action: ApiAction
         if each.variant is variant
     )
     ran = subprocess.run(["bash", "-c", f"{example.curl} --silent"], capture_output=True, text=True, timeout=30)
-    said = io.StringIO()
-    with contextlib.redirect_stdout(said):
+    output = io.StringIO()
+    with contextlib.redirect_stdout(output):
         exec(f"{api_docs.python_start(address, key=key)}\n{example.python}", {})
-    return [json.loads(ran.stdout), eval(said.getvalue(), {}), by_php(address, key, example.php)]
+    return [json.loads(ran.stdout), eval(output.getvalue(), {}), by_php(address, key, example.php)]
 
 
 def by_php(address: str, key: str, example: str) -> Any:

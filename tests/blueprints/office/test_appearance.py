@@ -81,10 +81,10 @@ def test_color_with_too_little_contrast_is_refused_and_the_one_named_instead_is_
 ) -> None:
     status, page = save(office, light, dark)
 
-    said = re.search(rf"(#\w{{6}}) can’t be read well in the {scheme} scheme: its contrast is [1-4]\.\d:1", page)
+    message = re.search(rf"(#\w{{6}}) can’t be read well in the {scheme} scheme: its contrast is [1-4]\.\d:1", page)
     right = re.search(r"it needs 4\.5:1\. The nearest that is right is (#[0-9a-f]{6})\.", page)
     assert (status, stored()) == (422, [])
-    assert said is not None and right is not None and said[1] in (light, dark)
+    assert message is not None and right is not None and message[1] in (light, dark)
     given = {"light": light, "dark": dark, scheme: right[1]}
     assert save(office, given["light"], given["dark"])[0] == 303
 

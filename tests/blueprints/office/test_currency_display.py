@@ -44,9 +44,9 @@ def test_every_page_follows_and_cached_rows_do_too(app: Flask, display: str, wri
     write_as(display)
 
     for page in pages:
-        said = browser.get(page).text
-        assert not SIGN.search(text_of(said)), page
-        assert "US$" in said or "USD" in said, page
+        html = browser.get(page).text
+        assert not SIGN.search(text_of(html)), page
+        assert "US$" in html or "USD" in html, page
     # The other process had the page in its cache.
     assert SIGN.search(text_of(before)) and not SIGN.search(text_of(other.get("/tools").text))
     write_as("sign")

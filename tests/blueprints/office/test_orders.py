@@ -43,9 +43,9 @@ def test_unknown_order_is_not_found(office: FlaskClient) -> None:
     paths = ("/office/orders/9", "/office/reviews/9")
 
     assert {office.get(path).status_code for path in paths} == {404}
-    assert {office.post(f"{path}{act}").status_code for path in paths for act in ("/assignment", "/resolution")} == {
-        404
-    }
+    assert {
+        office.post(f"{path}{action}").status_code for path in paths for action in ("/assignment", "/resolution")
+    } == {404}
 
 
 def test_region_alone_is_the_region_in_the_page_and_304_while_it_shows_the_same(office: FlaskClient) -> None:
@@ -134,9 +134,9 @@ def test_forms_by_hand_that_do_not_fit_are_refused_in_words(office: FlaskClient)
     form = {"to": "in_progress", "remains": "250", "reason": "Typed.", "version": str(order.version)}
     untouched = ledger_oracle.all_rows()
 
-    for changes, status, said in FORMS_THAT_DO_NOT_FIT:
+    for changes, status, message in FORMS_THAT_DO_NOT_FIT:
         answer = post(office, f"/office/orders/{order.id}/status", **form | changes, confirmed="yes")
-        assert (answer[0], said in answer[1]) == (status, True), changes
+        assert (answer[0], message in answer[1]) == (status, True), changes
     assert ledger_oracle.all_rows() == untouched
 
 
@@ -194,14 +194,14 @@ def test_cancel_shows_its_money_and_then_returns_it(office: FlaskClient) -> None
     assert reload(order).status == Status.CANCELED
 
 
-def test_act_without_reason_or_name_is_refused_under_its_field(office: FlaskClient) -> None:
+def test_action_without_reason_or_name_is_refused_under_its_field(office: FlaskClient) -> None:
     order = an_order()
 
     assert post(office, f"/office/orders/{order.id}/actions", action="review", why="", version="1")[0] == 422
     assert post(office, f"/office/orders/{order.id}/actions", action="sell", why="x", version="1")[0] == 422
 
 
-def test_bulk_act_is_previewed_then_done_row_by_row(office: FlaskClient) -> None:
+def test_bulk_action_is_previewed_then_done_row_by_row(office: FlaskClient) -> None:
     first, second, runs = an_order(), an_order(), an_order(status=Status.IN_PROGRESS)
     chosen = [str(order.id) for order in (first, second, runs)]
 
@@ -222,11 +222,11 @@ def test_bulk_act_is_previewed_then_done_row_by_row(office: FlaskClient) -> None
     ledger_oracle.assert_consistent()
 
 
-def test_bulk_act_needs_orders_an_act_a_status_and_a_reason(office: FlaskClient) -> None:
+def test_bulk_action_needs_orders_an_action_a_status_and_a_reason(office: FlaskClient) -> None:
     order = str(by_hand().id)
     untouched = ledger_oracle.all_rows()
 
-    for form, said in (
+    for form, message in (
         ({"action": "cancel"}, "Select at least one order"),
         ({"action": "", "order": order}, "Choose what to do"),
         ({"action": "move", "order": order}, "Choose the status"),
@@ -235,7 +235,7 @@ def test_bulk_act_needs_orders_an_act_a_status_and_a_reason(office: FlaskClient)
     ):
         answer = office.post("/office/orders/actions", data=form)
         assert answer.status_code == 422
-        assert said in answer.text
+        assert message in answer.text
     assert ledger_oracle.all_rows() == untouched
 
 

@@ -24,7 +24,7 @@ def a_group(percent: str = "12.5") -> int:
         return price_groups.add("Resellers", percent, actor="anna", now=NOON)
 
 
-def acts() -> list[str]:
+def logged_actions() -> list[str]:
     db.session.rollback()
     return list(db.session.scalars(select(AuditLogEntry.action).order_by(AuditLogEntry.id)))
 
@@ -53,7 +53,7 @@ def test_group_is_added_changed_and_removed_with_its_effect_shown_first(office: 
     assert (before, after) == (1_250, 2_000)
     assert "Big resellers 20 0 1" in listed
     assert "list prices again" in text_of(asked_removal.text)
-    assert acts() == ["price group add", "price group give", "price group change", "price group remove"]
+    assert logged_actions() == ["price group add", "price group give", "price group change", "price group remove"]
     assert customer_prices.of_customer(customer.id) == customer_prices.LIST_PRICES
     assert "The customer pays list prices." in text_of(office.get(f"/office/customers/{customer.id}").text)
 
@@ -74,10 +74,10 @@ def test_fixed_price_is_set_replaced_and_removed(office: FlaskClient) -> None:
     assert "$0.90 per 1,000 $0.45 per 1,000" in text_of(page)
     db.session.rollback()
     assert fixed == {tool.id: (450_000, False)} and customer_prices.of_group(1).fixed == {}
-    assert acts()[1:] == ["price group price", "price group price", "price group price remove"]
+    assert logged_actions()[1:] == ["price group price", "price group price", "price group price remove"]
 
 
-def test_price_below_cost_is_said_before_it_is_saved_and_on_the_page(office: FlaskClient) -> None:
+def test_price_below_cost_is_shown_before_it_is_saved_and_on_the_page(office: FlaskClient) -> None:
     tool = a_tool("visits", price="0.90", provider=a_provider("panel_api", name="first"))
     with transaction():
         db.session.get_one(Tool, tool.id).provider_rate_micros = 700_000
@@ -103,7 +103,7 @@ def test_percent_is_above_0_and_below_100(office: FlaskClient, percent: str) -> 
 def test_wrong_names_tools_and_prices_change_nothing(office: FlaskClient) -> None:
     a_tool("visits")
     a_group()
-    written = acts()
+    written = logged_actions()
 
     assert office.post(INDEX, data={"name": "Resellers", "percent": ""}).status_code == 422
     assert office.post(INDEX, data={"name": " ", "percent": ""}).status_code == 422
@@ -112,7 +112,7 @@ def test_wrong_names_tools_and_prices_change_nothing(office: FlaskClient) -> Non
     assert office.post(f"{GROUP}/prices/9/removal").status_code == 404
     assert office.get(f"{INDEX}/9").status_code == 404
     assert office.post(f"{INDEX}/9/removal", data=YES).status_code == 404
-    assert acts() == written
+    assert logged_actions() == written
 
 
 def test_closed_account_leaves_its_group(office: FlaskClient) -> None:

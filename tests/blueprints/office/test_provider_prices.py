@@ -22,9 +22,9 @@ def send(office: FlaskClient, given: dict[str, str], path: str = PAGE) -> tuple[
     """Send the form, confirm what the page shows, and return that page's text and the last status."""
     asked = office.post(path, data=given)
     assert asked.status_code == 200, asked.text
-    seal = re.search(r'name="seal" value="([0-9a-f]+)"', asked.text)
-    assert seal is not None
-    done = office.post(path, data=given | {"confirmed": "yes", "seal": seal[1]})
+    digest = re.search(r'name="digest" value="([0-9a-f]+)"', asked.text)
+    assert digest is not None
+    done = office.post(path, data=given | {"confirmed": "yes", "digest": digest[1]})
     return text_of(asked.text), done.status_code
 
 
@@ -90,11 +90,11 @@ def test_categories_have_a_margin_of_their_own(office: FlaskClient) -> None:
 
 def test_another_preview_is_asked_for_when_prices_changed_since(office: FlaskClient) -> None:
     imported(a_row(), a_row(2))
-    seal = re.search(r'name="seal" value="([0-9a-f]+)"', office.post(PAGE, data=RULES).text)
-    assert seal is not None
+    digest = re.search(r'name="digest" value="([0-9a-f]+)"', office.post(PAGE, data=RULES).text)
+    assert digest is not None
     set_price_by_hand("page-visits-2")
 
-    refused = office.post(PAGE, data=RULES | {"confirmed": "yes", "seal": seal[1]})
+    refused = office.post(PAGE, data=RULES | {"confirmed": "yes", "digest": digest[1]})
 
     assert refused.status_code == 409 and "Check again" in refused.text
     assert price() == 900_000
@@ -156,7 +156,7 @@ def test_new_prices_are_new_terms() -> None:
     provider, present = price_rules.of_provider(1)
     rules = price_rules.read(provider, present, RULES)
     with transaction():
-        price_rules.save(1, lambda *_: rules, seal=price_rules.preview(1, rules).seal, actor="anna", now=NOON)
+        price_rules.save(1, lambda *_: rules, digest=price_rules.preview(1, rules).digest, actor="anna", now=NOON)
 
     versions = db.session.execute(select(Terms.version, Terms.price_micros_per_thousand).order_by(Terms.version)).all()
     assert [tuple(row) for row in versions] == [(1, 900_000), (2, 1_080_000)]

@@ -91,8 +91,8 @@ def test_a_provider_is_paused_and_resumed_with_a_reason(office: FlaskClient) -> 
     address = f"/office/providers/{provider.id}"
 
     answers = [
-        office.post(f"{address}/{act}", data={"reason": reason}).status_code
-        for act, reason in (("pause", ""), ("pause", "No funds."), ("pause", "Twice."))
+        office.post(f"{address}/{action}", data={"reason": reason}).status_code
+        for action, reason in (("pause", ""), ("pause", "No funds."), ("pause", "Twice."))
     ]
     paused = office.get(address).text
     answers += [office.post(f"{address}/resume", data={"reason": "Paid."}).status_code for _ in range(2)]
@@ -100,8 +100,8 @@ def test_a_provider_is_paused_and_resumed_with_a_reason(office: FlaskClient) -> 
     assert answers == [422, 303, 409, 303, 409]
     assert "No funds." in paused
     assert reload(order).status == "pending"
-    acts = db.session.scalars(select(AuditLogEntry.action).order_by(AuditLogEntry.id)).all()
-    assert acts == ["providers pause", "providers resume"]
+    actions = db.session.scalars(select(AuditLogEntry.action).order_by(AuditLogEntry.id)).all()
+    assert actions == ["providers pause", "providers resume"]
 
 
 def test_calls_at_once_are_set_within_their_bounds(office: FlaskClient) -> None:

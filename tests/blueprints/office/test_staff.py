@@ -70,7 +70,7 @@ def test_a_withdrawn_invitation_is_gone_from_the_page_and_its_link_ends(app: Fla
     assert client.get(link_mailed(app)).status_code == 410
 
 
-def test_a_wrong_address_or_role_is_said_at_its_field(app: Flask) -> None:
+def test_a_wrong_address_or_role_is_shown_at_its_field(app: Flask) -> None:
     owner = signed_in(app.test_client(), an_operator())
 
     wrong = owner.post("/office/staff/invitations", data={"email": "nobody", "role": "support"})

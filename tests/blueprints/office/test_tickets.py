@@ -208,8 +208,8 @@ def test_office_of_tickets_is_not_there_for_customers(client: FlaskClient) -> No
 
     for path in ("", "/live", f"/{ticket.id}"):
         assert client.get(f"/office/tickets{path}").status_code == 404
-    for act in ("answers", "notes", "assignee", "closing", "reopening"):
-        assert client.post(f"/office/tickets/{ticket.id}/{act}", data=sent(ticket.id, note="x")).status_code == 404
+    for action in ("answers", "notes", "assignee", "closing", "reopening"):
+        assert client.post(f"/office/tickets/{ticket.id}/{action}", data=sent(ticket.id, note="x")).status_code == 404
     for path in ("", f"/{answer.id}"):
         assert client.get(f"/office/canned-answers{path}").status_code == 404
         assert client.post(f"/office/canned-answers{path}", data={"name": "a", "text": "b"}).status_code == 404
@@ -219,8 +219,8 @@ def test_office_of_tickets_is_not_there_for_customers(client: FlaskClient) -> No
 @pytest.mark.parametrize("number", ["0", "999999", str(2**63), str(10**30)])
 def test_ticket_that_is_not_there_is_not_found(client: FlaskClient, operator: User, number: str) -> None:
     assert client.get(f"/office/tickets/{number}").status_code == 404
-    for act in ("answers", "notes", "assignee", "closing", "reopening"):
-        assert client.post(f"/office/tickets/{number}/{act}", data=sent(1, note="x")).status_code == 404
+    for action in ("answers", "notes", "assignee", "closing", "reopening"):
+        assert client.post(f"/office/tickets/{number}/{action}", data=sent(1, note="x")).status_code == 404
 
 
 def test_canned_answers_named_after_the_orders_status_are_suggested_first(client: FlaskClient, operator: User) -> None:

@@ -22,8 +22,8 @@ def send(office: FlaskClient, data: dict[str, object]) -> tuple[str, int]:
     """Send the form and confirm what the check page shows; returns that page's text and the last status."""
     asked = office.post(PATH, data=data)
     assert asked.status_code == 200, asked.text
-    seal = re.search(r'name="seal" value="([0-9a-f]+)"', asked.text)
-    confirmed = {"confirmed": "yes", "seal": "" if seal is None else seal[1], "reason": "Spring."}
+    digest = re.search(r'name="digest" value="([0-9a-f]+)"', asked.text)
+    confirmed = {"confirmed": "yes", "digest": "" if digest is None else digest[1], "reason": "Spring."}
     return text_of(asked.text), office.post(PATH, data=data | confirmed).status_code
 
 
@@ -132,12 +132,12 @@ def test_wrong_changes_are_refused(office: FlaskClient, wrong: dict[str, str]) -
 def test_changed_tools_are_previewed_again(office: FlaskClient) -> None:
     imported(a_row())
     data = {"action": "percent", "value": "10", **LIST}
-    seal = re.search(r'name="seal" value="([0-9a-f]+)"', office.post(PATH, data=data).text)
-    assert seal is not None
+    digest = re.search(r'name="digest" value="([0-9a-f]+)"', office.post(PATH, data=data).text)
+    assert digest is not None
     with transaction():
         tool_settings.set_field("page-visits-1", "price_per_thousand", "5", actor="anna", now=NOON)
 
-    confirmed = data | {"confirmed": "yes", "seal": seal[1], "reason": "Spring."}
+    confirmed = data | {"confirmed": "yes", "digest": digest[1], "reason": "Spring."}
     refused = office.post(PATH, data=confirmed)
     without_reason = office.post(PATH, data=confirmed | {"reason": ""})
 
@@ -150,9 +150,9 @@ def test_changed_tools_are_previewed_again(office: FlaskClient) -> None:
 def test_change_of_many_is_one_step() -> None:
     imported(*[a_row(number) for number in range(1, 31)])
     ids = list(db.session.scalars(select(Tool.id)))
-    seal = bulk_edit.preview(ids, BulkToolAction.PERCENT, "-50").seal
+    digest = bulk_edit.preview(ids, BulkToolAction.PERCENT, "-50").digest
     with transaction():
-        bulk_edit.apply(ids, BulkToolAction.PERCENT, "-50", seal=seal, reason="Half.", actor="anna", now=NOON)
+        bulk_edit.apply(ids, BulkToolAction.PERCENT, "-50", digest=digest, reason="Half.", actor="anna", now=NOON)
 
     prices = db.session.scalars(select(Terms.price_micros_per_thousand).where(Terms.version == 2)).all()
     assert prices == [450_000] * 30

@@ -42,8 +42,8 @@ def test_providers_are_added_ordered_and_removed(office: FlaskClient) -> None:
         ["second", "first"],
     )
     assert "Its orders go to second, then to first." in text_of(office.get("/office/tools/routed").text)
-    acts = db.session.scalars(select(AuditLogEntry.action).order_by(AuditLogEntry.id)).all()
-    assert acts == ["tools route add", "tools route add", "tools route up", "tools routes", "tools route remove"]
+    actions = db.session.scalars(select(AuditLogEntry.action).order_by(AuditLogEntry.id)).all()
+    assert actions == ["tools route add", "tools route add", "tools route up", "tools routes", "tools route remove"]
 
 
 def test_wrong_provider_service_and_price_are_named_and_kept(office: FlaskClient) -> None:

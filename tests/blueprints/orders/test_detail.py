@@ -280,7 +280,7 @@ def test_refill_is_requested_once(client: FlaskClient) -> None:
     assert 'data-status="refill"' in second.text
 
 
-def test_acts_need_the_forms_token(client: FlaskClient, csrf: None) -> None:
+def test_actions_need_the_forms_token(client: FlaskClient, csrf: None) -> None:
     customer = a_customer("10")
     order = an_order(customer=customer)
     signed_in(client, customer)

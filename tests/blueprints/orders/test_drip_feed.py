@@ -37,10 +37,10 @@ def test_api_says_which_tools_offer_it_and_answers_for_the_whole_order(client: F
     with transaction():
         asked = sync.take_batch(tool.provider_id, again_seconds=1, now=utc_now())
         sync.apply_reports(asked, {order: Report("Partial", 30)}, now=utc_now())
-    said = call("status", order=order)
+    answer = call("status", order=order)
 
     assert listed == {tool.id: True, plain.id: False}
-    assert (said["charge"], said["status"], said["remains"]) == ("0.30", "In progress", "230")
+    assert (answer["charge"], answer["status"], answer["remains"]) == ("0.30", "In progress", "230")
     assert (taken.order.quantity, taken.order.fields) == (100, ())
 
 

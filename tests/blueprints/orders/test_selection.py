@@ -33,7 +33,7 @@ def send(client: FlaskClient, action: str, *orders: Order, step: str = "") -> st
     return client.post("/orders/selection", data=form, follow_redirects=True).text
 
 
-def said_of(page: str, order: Order) -> str:
+def note_of(page: str, order: Order) -> str:
     """What the check page announces for the order."""
     row = page[page.index(f'<tr id="order-{order.id}">') :]
     return re.search(r'data-label="(?:What happens|Reason)">(.*?)</td>', row, re.S)[1].strip()  # type: ignore[index]
@@ -48,10 +48,10 @@ def test_check_page_says_what_happens_to_each_order_and_changes_nothing(client: 
 
     page = send(client, "cancel", fresh, handed_over, ended, fixed)
 
-    assert "canceled right away" in said_of(page, fresh) and 'value="0.90"' in said_of(page, fresh)
-    assert "The provider is asked to stop it." in said_of(page, handed_over)
-    assert said_of(page, ended) == "The order has ended as Completed."
-    assert said_of(page, fixed) == "This tool does not offer cancellation."
+    assert "canceled right away" in note_of(page, fresh) and 'value="0.90"' in note_of(page, fresh)
+    assert "The provider is asked to stop it." in note_of(page, handed_over)
+    assert note_of(page, ended) == "The order has ended as Completed."
+    assert note_of(page, fixed) == "This tool does not offer cancellation."
     assert "Cancel 2 orders" in page
     assert [reload(each).status for each in (fresh, handed_over)] == ["pending", "in_progress"]
     assert ledger.balance_nanos(customer.id) == balance
@@ -79,8 +79,8 @@ def test_refills_are_requested_once(client: FlaskClient, customer: User) -> None
     checked = send(client, "refill", done, partial)
     first, second = (send(client, "refill", done, step="do") for _ in range(2))
 
-    assert "There is no charge." in said_of(checked, done)
-    assert "Refill is for orders that were Completed." in said_of(checked, partial)
+    assert "There is no charge." in note_of(checked, done)
+    assert "Refill is for orders that were Completed." in note_of(checked, partial)
     assert f"A refill is requested for order {done.id}." in first
     assert "A refill of this order is already running." in second
     assert reload(done).status == Status.REFILL
@@ -98,7 +98,7 @@ def test_order_again_fills_in_the_lines_and_names_unavailable_tools(client: Flas
     checked = client.post("/orders/mass", data={"lines": written, "request_id": "again-0001", "step": "check"})
 
     assert written.strip() == f"visits | {LINK} | 360"
-    assert said_of(page, old) == "This tool is no longer offered."
+    assert note_of(page, old) == "This tool is no longer offered."
     assert checked.status_code == 200
 
 

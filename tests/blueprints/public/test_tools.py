@@ -174,20 +174,20 @@ def test_tool_page_shows_every_term(client: FlaskClient, refill_days: int | None
     a_tool("page-visits", price="0.864", minimum=50, maximum=10_000, refill_days=refill_days, can_cancel=can_cancel)
 
     page = client.get("/tools/page-visits").text
-    said = {name: term(page, name) for name in FIELDS}
+    shown = {name: term(page, name) for name in FIELDS}
 
-    assert said["delivered"] == "Visits"
-    assert said["price"] == "$0.864"
-    assert said["least"] == "50 visits, for $0.0432"
-    assert said["most"] == "10,000 visits"
-    assert LINK in said["link"]
-    assert said["start"] == said["completion"] == "Not enough data yet"
-    assert said["refill"].startswith("Yes, for 30 days" if refill_days else "No.")
-    assert said["cancel"].startswith("Yes." if can_cancel else "No.")
-    assert said["statuses"].split(", ") == [
+    assert shown["delivered"] == "Visits"
+    assert shown["price"] == "$0.864"
+    assert shown["least"] == "50 visits, for $0.0432"
+    assert shown["most"] == "10,000 visits"
+    assert LINK in shown["link"]
+    assert shown["start"] == shown["completion"] == "Not enough data yet"
+    assert shown["refill"].startswith("Yes, for 30 days" if refill_days else "No.")
+    assert shown["cancel"].startswith("Yes." if can_cancel else "No.")
+    assert shown["statuses"].split(", ") == [
         status.label for status in Status if refill_days or status is not Status.REFILL
     ]
-    assert said["changed"] == "20 November 2026, 12:00 UTC, terms version 1"
+    assert shown["changed"] == "20 November 2026, 12:00 UTC, terms version 1"
     assert ('id="term-drop"' in page) == bool(refill_days)
     assert "https://example.com/</code>" in page
     assert "What makes it fail" in page
@@ -268,9 +268,9 @@ def test_measured_times_are_shown_once_there_are_enough_orders(client: FlaskClie
 
     page = client.get("/tools/page-visits").text
 
-    said = f"(last {delivery_times.WINDOW.days} days, {delivery_times.MIN_SAMPLE} orders)"
-    assert term(page, "start").endswith(said)
-    assert term(page, "completion").endswith(said)
+    sample = f"(last {delivery_times.WINDOW.days} days, {delivery_times.MIN_SAMPLE} orders)"
+    assert term(page, "start").endswith(sample)
+    assert term(page, "completion").endswith(sample)
 
 
 def test_looking_changes_nothing(client: FlaskClient) -> None:

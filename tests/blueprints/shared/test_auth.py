@@ -155,7 +155,7 @@ def test_next_keeps_the_tool_through_sign_up(client: FlaskClient) -> None:
     assert answer.location == "/orders/new?tool=page-visits"
 
 
-def test_sign_in_older_than_thirty_days_has_ended(client: FlaskClient) -> None:
+def test_session_older_than_thirty_days_has_ended(client: FlaskClient) -> None:
     signed_in(client, a_customer(), at=utc_now() - timedelta(days=31))
 
     assert not is_signed_in(client)

@@ -63,7 +63,7 @@ def test_drawing_has_an_arrow_for_each_rendered_move_and_marks_this_status(app: 
 
 
 @pytest.mark.parametrize(
-    ("name", "value", "said"),
+    ("name", "value", "shown"),
     [
         ("money", 864_000_000, "$0.864"),
         ("plain_money", 864_000_000, "0.864"),
@@ -85,8 +85,8 @@ def test_drawing_has_an_arrow_for_each_rendered_move_and_marks_this_status(app: 
         ("duration", 90_000, "1 day 1 hour"),
     ],
 )
-def test_filters_say_figures_as_pages_do(app: Flask, name: str, value: object, said: str) -> None:
-    assert _rendered(app, f"{{{{ value | {name} }}}}", value=value) == said
+def test_filters_say_figures_as_pages_do(app: Flask, name: str, value: object, shown: str) -> None:
+    assert _rendered(app, f"{{{{ value | {name} }}}}", value=value) == shown
 
 
 def test_a_name_that_nobody_gave_is_an_error(app: Flask) -> None:

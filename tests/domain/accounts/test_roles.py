@@ -35,7 +35,7 @@ def test_a_refusal_says_which_role_it_needs(action: Action, words: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("act", "action"),
+    ("entry", "action"),
     [
         ("orders cancel", Action.HANDLE_ORDERS),
         ("orders set", Action.SET_ORDERS),
@@ -45,9 +45,9 @@ def test_a_refusal_says_which_role_it_needs(action: Action, words: str) -> None:
     ],
 )
 def test_an_entry_of_the_audit_log_has_the_action_of_its_longest_known_beginning(
-    act: str, action: Action | None
+    entry: str, action: Action | None
 ) -> None:
-    assert roles.action_of(act) is action
+    assert roles.action_of(entry) is action
 
 
 def test_every_role_and_action_has_a_label() -> None:

@@ -14,7 +14,7 @@ from tests.support.factories import NOON, a_customer
 HOME = "203.0.113.0/24"
 
 
-def sign_in(user: User) -> SignedIn:
+def log_in(user: User) -> SignedIn:
     with transaction():
         return sessions.log_in(user, device="Firefox on Linux", network=HOME, now=NOON)
 
@@ -23,40 +23,40 @@ def sign_in(user: User) -> SignedIn:
 def test_token_finds_its_device_and_is_not_in_the_database() -> None:
     user = a_customer()
 
-    device = sign_in(user)
+    device = log_in(user)
 
     assert sessions.find(device.token, now=NOON) == device
     assert device.id == user.id and device.email == user.email
-    kept = db.session.get_one(LoginSession, device.sign_in_id)
+    kept = db.session.get_one(LoginSession, device.session_id)
     assert kept.token_hash == sessions.token_hash(device.token) != device.token
 
 
 @pytest.mark.both_engines
 def test_logged_out_device_is_refused_immediately() -> None:
-    device = sign_in(a_customer())
+    device = log_in(a_customer())
 
     with transaction():
-        assert sessions.end_session(device.sign_in_id, user_id=device.id, now=NOON)
+        assert sessions.end_session(device.session_id, user_id=device.id, now=NOON)
 
     assert sessions.find(device.token, now=NOON) is None
     assert sessions.devices(device.id, now=NOON) == []
 
 
 def test_device_of_someone_else_can_not_be_ended() -> None:
-    mine, theirs = sign_in(a_customer()), sign_in(a_customer())
+    mine, theirs = log_in(a_customer()), log_in(a_customer())
 
     with transaction():
-        assert not sessions.end_session(theirs.sign_in_id, user_id=mine.id, now=NOON)
+        assert not sessions.end_session(theirs.session_id, user_id=mine.id, now=NOON)
 
     assert sessions.find(theirs.token, now=NOON) is not None
 
 
 def test_ending_the_others_keeps_this_device_and_other_people() -> None:
     user = a_customer()
-    here, there, stranger = sign_in(user), sign_in(user), sign_in(a_customer())
+    here, there, stranger = log_in(user), log_in(user), log_in(a_customer())
 
     with transaction():
-        sessions.end_others(user.id, keep=here.sign_in_id, now=NOON)
+        sessions.end_others(user.id, keep=here.session_id, now=NOON)
 
     assert sessions.find(here.token, now=NOON) is not None
     assert sessions.find(there.token, now=NOON) is None
@@ -64,7 +64,7 @@ def test_ending_the_others_keeps_this_device_and_other_people() -> None:
 
 
 def test_device_is_signed_out_after_thirty_days() -> None:
-    device = sign_in(a_customer())
+    device = log_in(a_customer())
 
     assert sessions.find(device.token, now=NOON + timedelta(days=30, seconds=-1)) is not None
     assert sessions.find(device.token, now=NOON + timedelta(days=30)) is None
@@ -73,7 +73,7 @@ def test_device_is_signed_out_after_thirty_days() -> None:
 @pytest.mark.both_engines
 @pytest.mark.parametrize("column", ["disabled_at", "closed_at"])
 def test_session_of_a_disabled_or_closed_account_is_not_logged_in(column: str) -> None:
-    device = sign_in(a_customer())
+    device = log_in(a_customer())
 
     with transaction():
         # The session itself has not ended.

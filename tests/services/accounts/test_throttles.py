@@ -34,9 +34,9 @@ def show_code(*, network: str = HOME, device: str | None = None, later: timedelt
         return throttles.count_code(7, network=network, device=device, now=NOON + later)
 
 
-def passed(act: Callable[[], object]) -> bool:
+def passed(call: Callable[[], object]) -> bool:
     try:
-        act()
+        call()
     except TooManyTries:
         return False
     return True

@@ -63,8 +63,8 @@ def test_change_is_applied_once_when_it_is_due_as_the_next_version() -> None:
     assert versions(tool) == [(1, 900_000, 10), (2, 1_200_000, 100)]
     assert scheduled_terms.pending() == []
     assert reload(tool).set_by_hand == "minimum price_per_thousand"
-    acts = db.session.scalars(select(AuditLogEntry.action).order_by(AuditLogEntry.id)).all()
-    assert acts == ["tools schedule", "tools schedule apply"]
+    actions = db.session.scalars(select(AuditLogEntry.action).order_by(AuditLogEntry.id)).all()
+    assert actions == ["tools schedule", "tools schedule apply"]
 
 
 def test_other_fields_stay_as_they_are_when_a_late_worker_applies_it() -> None:
@@ -190,8 +190,8 @@ def test_no_order_is_charged_a_price_that_its_check_page_did_not_show(app: Flask
             with transaction():
                 return scheduled_terms.apply_next(now=THEN)
 
-        acts = [apply_it, *[lambda each=each: place(each) for each in range(4)], apply_it]
-        done = run_concurrently(app, acts[::-1] if number % 2 else acts, expected=TermsChanged)
+        calls = [apply_it, *[lambda each=each: place(each) for each in range(4)], apply_it]
+        done = run_concurrently(app, calls[::-1] if number % 2 else calls, expected=TermsChanged)
 
         applied = (done[0], done[-1])
         assert sorted(applied) == [False, True]

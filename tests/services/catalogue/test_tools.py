@@ -113,7 +113,7 @@ def rows_of(model: type) -> int:
 
 @pytest.mark.parametrize("case", BAD_FILES)
 def test_a_wrong_file_is_refused_with_line_and_field_and_imports_nothing(case: str) -> None:
-    old, new, said = BAD_FILES[case]
+    old, new, message = BAD_FILES[case]
     a_provider("simulated")
     before = tools.version()
     assert old in GOOD
@@ -124,7 +124,7 @@ def test_a_wrong_file_is_refused_with_line_and_field_and_imports_nothing(case: s
     with pytest.raises(BadCatalogue):
         imported(good_first + GOOD.replace(old, new, 1) + "- nothing\n")
 
-    assert said in refused.value.message
+    assert message in refused.value.message
     assert refused.value.message.startswith("tools.yaml, line ")
     assert (rows_of(Tool), rows_of(Terms), tools.version()) == (0, 0, before)
 

@@ -274,8 +274,10 @@ def test_the_command_line_approves_and_refuses_for_a_panel_with_one_operator(app
     states = [(each.state, each.decider) for each in approval_list.decided(now=utc_now())]
     assert [state for state, _ in states] == ["refused", "confirmed"]
     assert all("(command line)" in decider for _, decider in states)
-    acts = db.session.scalars(select(AuditLogEntry.action).where(AuditLogEntry.action.startswith("approvals "))).all()
-    assert {"approvals confirm", "approvals refuse"} <= set(acts)
+    actions = db.session.scalars(
+        select(AuditLogEntry.action).where(AuditLogEntry.action.startswith("approvals "))
+    ).all()
+    assert {"approvals confirm", "approvals refuse"} <= set(actions)
 
 
 def test_the_only_owner_keeps_the_role_and_the_access() -> None:

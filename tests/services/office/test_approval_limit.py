@@ -26,13 +26,13 @@ from tests.support.factories import NOON, a_customer, an_operator, an_order
 DAY = timedelta(hours=24)
 
 
-def acts(asked: BalanceChange, *, now: datetime = NOON) -> Callable[[], Done]:
-    def act() -> Done:
+def moves(asked: BalanceChange, *, now: datetime = NOON) -> Callable[[], Done]:
+    def move() -> Done:
         with transaction():
             seen = ledger.balance_nanos(asked.customer_id)
             return second_approval.move_or_propose(asked, balance_nanos=seen, limit_nanos=LIMIT, now=now)
 
-    return act
+    return move
 
 
 def gives(order_id: int, operator: User, amount: str, *, number: int = 1) -> Callable[[], int]:
@@ -101,10 +101,10 @@ def test_debits_deposits_and_goodwill_count_like_credits() -> None:
 def test_approved_and_day_old_amounts_do_not_count_toward_the_limit() -> None:
     customer, first, second = a_customer("10"), an_operator(), an_operator()
     confirmed(acted(wanted(customer, first, "500")).proposal_id, second.id)
-    acts(wanted(customer, first, "100"))()
+    moves(wanted(customer, first, "100"))()
 
-    too_early = acts(wanted(customer, first, "1"), now=NOON + DAY - timedelta(seconds=1))()
-    in_time = acts(wanted(customer, first, "100"), now=NOON + DAY)()
+    too_early = moves(wanted(customer, first, "1"), now=NOON + DAY - timedelta(seconds=1))()
+    in_time = moves(wanted(customer, first, "100"), now=NOON + DAY)()
 
     assert (too_early.transfer_id, in_time.proposal_id) == (None, None)
     assert balance_of(customer) == "710.00"
@@ -116,14 +116,14 @@ def test_credits_of_two_operators_at_the_same_moment_stay_within_the_customers_l
     asked = [wanted(customer, an_operator(), "60") for _ in range(2)]
     balance = ledger.balance_nanos(customer.id)
 
-    def act(each: BalanceChange) -> Callable[[], Done]:
+    def moved(each: BalanceChange) -> Callable[[], Done]:
         def do() -> Done:
             with transaction():
                 return second_approval.move_or_propose(each, balance_nanos=balance, limit_nanos=LIMIT, now=NOON)
 
         return do
 
-    run_concurrently(app, [act(each) for each in asked], expected=PanelError)
+    run_concurrently(app, [moved(each) for each in asked], expected=PanelError)
 
     assert balance_of(customer) == "70.00"
 
@@ -133,7 +133,7 @@ def test_credits_of_one_operator_to_many_customers_at_the_same_moment_stay_withi
     operator = an_operator()
     asked = [wanted(a_customer("10"), operator, "60") for _ in range(6)]
 
-    answers = run_concurrently(app, [acts(each) for each in asked], expected=PanelError)
+    answers = run_concurrently(app, [moves(each) for each in asked], expected=PanelError)
 
     assert sum(answer.transfer_id is not None for answer in answers) == 1
     assert (len(approval_list.waiting(now=NOON)), unapproved()) == (5, "60.00")
@@ -160,7 +160,7 @@ def test_operators_who_credit_each_other_at_the_same_moment_do_not_deadlock(app:
         for number, each in enumerate(asked)
     ]
 
-    answers = run_concurrently(app, [acts(each) for each in asked], expected=PanelError)
+    answers = run_concurrently(app, [moves(each) for each in asked], expected=PanelError)
 
     assert sum(isinstance(answer, Done) for answer in answers) >= 2
 

@@ -70,9 +70,9 @@ def test_offered_are_the_actions_that_succeed_and_no_others() -> None:
     for order in orders():
         row = row_of(order)
         offered = {each.action for each in order_actions.offered(row, operator_id=operator.id, now=NOON)}
-        requests = {act: RequestedAction(act, "By the book.", operator.email, operator.id) for act in ACTIONS}
+        requests = {action: RequestedAction(action, "By the book.", operator.email, operator.id) for action in ACTIONS}
 
-        possible = {act for act, requested in requests.items() if can(order.id, requested, version=row.version)}
+        possible = {action for action, requested in requests.items() if can(order.id, requested, version=row.version)}
 
         assert offered == possible, (row.status, order.provider_id)
         assert OrderAction.REVIEW in offered

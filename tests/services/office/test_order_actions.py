@@ -32,8 +32,8 @@ def olga() -> int:
     return db.session.scalars(select(User.id).where(User.email == OLGA)).one()
 
 
-def requested(act: OrderAction, *, to: Status | None = None, reason: str = "By the book.") -> RequestedAction:
-    return RequestedAction(act, reason, OLGA, olga(), to)
+def requested(action: OrderAction, *, to: Status | None = None, reason: str = "By the book.") -> RequestedAction:
+    return RequestedAction(action, reason, OLGA, olga(), to)
 
 
 def do(order: Order, wanted: RequestedAction, *, version: int | None = None) -> Order:
@@ -42,11 +42,11 @@ def do(order: Order, wanted: RequestedAction, *, version: int | None = None) -> 
     return reload(order)
 
 
-def refused(act: Callable[[], object], error: type[PanelError]) -> None:
+def refused(call: Callable[[], object], error: type[PanelError]) -> None:
     """Assert that the action is refused and writes nothing."""
     untouched = ledger_oracle.all_rows()
     with pytest.raises(error):
-        act()
+        call()
     assert ledger_oracle.all_rows() == untouched
 
 
@@ -64,9 +64,9 @@ def work(
     order: Order, to: Status, *, remains: int | None = None, version: int | None = None, who: int | None = None
 ) -> Order:
     shown = order.version if version is None else version
-    said = HandWork(to, remains, None, "By hand.", shown, who or olga(), OLGA)
+    change = HandWork(to, remains, None, "By hand.", shown, who or olga(), OLGA)
     with transaction():
-        manual_orders.set_order(order.id, said, now=NOON)
+        manual_orders.set_order(order.id, change, now=NOON)
     return reload(order)
 
 
@@ -94,8 +94,8 @@ def test_order_that_a_provider_may_have_is_not_canceled_here() -> None:
 
 def test_order_that_moved_since_it_was_shown_is_left_alone() -> None:
     order = an_order(provider="manual")
-    for act in (OrderAction.CANCEL, OrderAction.REVIEW, OrderAction.MOVE):
-        refused(lambda act=act: do(order, requested(act, to=Status.COMPLETED), version=7), StaleOrder)
+    for action in (OrderAction.CANCEL, OrderAction.REVIEW, OrderAction.MOVE):
+        refused(lambda action=action: do(order, requested(action, to=Status.COMPLETED), version=7), StaleOrder)
 
 
 def test_provider_is_asked_with_the_next_sweep_about_what_it_has() -> None:
@@ -128,10 +128,10 @@ def test_review_is_opened_once_for_the_same_words() -> None:
 
 
 @pytest.mark.parametrize("reason", ["", " ", "a\nb", "x" * 201])
-def test_every_act_needs_its_reason(reason: str) -> None:
+def test_every_action_needs_its_reason(reason: str) -> None:
     order = an_order()
-    for act in (OrderAction.CANCEL, OrderAction.ASK, OrderAction.REVIEW):
-        refused(lambda act=act: do(order, requested(act, reason=reason)), BadInput)
+    for action in (OrderAction.CANCEL, OrderAction.ASK, OrderAction.REVIEW):
+        refused(lambda action=action: do(order, requested(action, reason=reason)), BadInput)
 
 
 @pytest.mark.parametrize("before", [status for status in Status if status is not Status.REFILL])
@@ -167,7 +167,7 @@ def test_preview_shows_words_and_money_and_changes_nothing() -> None:
     assert ledger_oracle.all_rows() == untouched
 
 
-def test_preview_and_act_agree_on_what_is_possible_and_on_its_money() -> None:
+def test_preview_and_action_agree_on_what_is_possible_and_on_its_money() -> None:
     for status in (Status.PENDING, Status.IN_PROGRESS, Status.COMPLETED, Status.PARTIAL):
         for to in bulk_actions.BULK_STATUSES:
             order, wanted = by_hand(status), requested(OrderAction.MOVE, to=to)
@@ -214,18 +214,18 @@ def test_order_is_let_go_by_its_holder_and_by_its_end() -> None:
 
     work(order, Status.COMPLETED, who=second)
     assert db.session.scalars(select(OrderAssignment)).all() == []
-    assert [act for act, _subject in log()] == ["orders set", "orders release", "orders set"]
+    assert [action for action, _subject in log()] == ["orders set", "orders release", "orders set"]
 
 
 def test_only_open_work_by_hand_is_claimed() -> None:
     first = olga()
 
     def claim(order_id: int) -> Callable[[], None]:
-        def act() -> None:
+        def change() -> None:
             with transaction():
                 assignments.assign(order_id, operator_id=first, actor="olga", now=NOON)
 
-        return act
+        return change
 
     refused(claim(an_order().id), ActionRefused)
     refused(claim(by_hand(Status.PARTIAL).id), ActionRefused)

@@ -37,14 +37,14 @@ def test_a_deposit_is_one_transfer_however_many_confirm_it_at_once(app: Flask) -
     reference = a_request(customer, "25")
     asked = [arrived(reference, operator, "25") for _ in range(4)]
 
-    def act(each: BalanceChange) -> object:
+    def moved(each: BalanceChange) -> object:
         def do() -> Done:
             with transaction():
                 return second_approval.move_or_propose(each, balance_nanos=0, limit_nanos=LIMIT, now=NOON)
 
         return do
 
-    answers = run_concurrently(app, [act(each) for each in asked], expected=PanelError)
+    answers = run_concurrently(app, [moved(each) for each in asked], expected=PanelError)
 
     assert sum(isinstance(answer, Done) for answer in answers) == 1
     assert balance_of(customer) == "25.00"

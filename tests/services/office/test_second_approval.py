@@ -123,15 +123,15 @@ def test_a_form_sent_twice_at_once_moves_its_money_once(app: Flask) -> None:
     small, large = wanted(customer, operator, "7"), wanted(customer, operator, "700")
     balance = ledger.balance_nanos(customer.id)
 
-    def act(asked: BalanceChange) -> object:
+    def moved_or_proposed(asked: BalanceChange) -> object:
         def do() -> Done:
             with transaction():
                 return second_approval.move_or_propose(asked, balance_nanos=balance, limit_nanos=LIMIT, now=NOON)
 
         return do
 
-    proposed = run_concurrently(app, [act(large)] * 4, expected=PanelError)
-    moved = run_concurrently(app, [act(small)] * 4, expected=PanelError)
+    proposed = run_concurrently(app, [moved_or_proposed(large)] * 4, expected=PanelError)
+    moved = run_concurrently(app, [moved_or_proposed(small)] * 4, expected=PanelError)
 
     assert sum(isinstance(each, Done) for each in proposed) == 1
     assert sum(isinstance(each, Done) for each in moved) == 1

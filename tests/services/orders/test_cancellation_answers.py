@@ -91,9 +91,9 @@ def test_a_refused_customer_may_ask_again_and_an_accepted_one_need_not() -> None
 
 def test_of_many_answers_at_once_one_counts(app: Flask) -> None:
     _order, cancellation_id = asked()
-    acts = [lambda state=state: answered(cancellation_id, state) for state in (ACCEPTED, REFUSED) * 3]
+    calls = [lambda state=state: answered(cancellation_id, state) for state in (ACCEPTED, REFUSED) * 3]
 
-    answers = run_concurrently(app, acts, expected=PanelError)
+    answers = run_concurrently(app, calls, expected=PanelError)
 
     assert sum(answer is None for answer in answers) == 1
     assert all(isinstance(answer, ActionRefused) for answer in answers if answer is not None)

@@ -248,10 +248,10 @@ def test_the_command_lists_open_refills_and_ends_one(app: Flask) -> None:
     assert (twice.exit_code, twice.stdout) == (1, "")
     assert twice.stderr == f"Error: Refill {refill.id} has ended already: it is refused.\n"
     assert len(ran(app, "list").stdout.splitlines()) == 1
-    said = db.session.scalars(
+    texts = db.session.scalars(
         select(OrderEvent.text).where(OrderEvent.order_id == refill.order_id).order_by(OrderEvent.id)
     ).all()
-    assert said[-1] == "The refill was refused. It never came."
+    assert texts[-1] == "The refill was refused. It never came."
 
 
 def test_a_task_leased_at_the_same_time_is_ended_with_the_refill(app: Flask) -> None:

@@ -92,7 +92,7 @@ def test_each_method_shows_its_own_terms_and_instructions(client: FlaskClient) -
     assert re.findall(r'href="/balance/add\?method=([a-z-]+)"', bank) == [BANK, CRYPTO]
 
 
-def test_what_was_shown_is_asked_for_confirmed_and_told_everywhere(client: FlaskClient) -> None:
+def test_what_was_shown_is_asked_for_confirmed_and_shown_everywhere(client: FlaskClient) -> None:
     change(BANK, TERMS)
     customer = a_customer("0")
     signed_in(client, customer)

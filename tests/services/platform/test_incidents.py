@@ -31,8 +31,8 @@ BEGINNING = UpdateText(Phase.INVESTIGATING, "We look into it.", {"dispatch": Sta
 
 def test_incident_is_announced_until_it_is_resolved() -> None:
     incident_id = opened()
-    said(incident_id, UpdateText(Phase.IDENTIFIED, "A full disk.", {"dispatch": State.DEGRADED}), minutes=10)
-    said(incident_id, UpdateText(Phase.RESOLVED, "It is over.", {"dispatch": State.MAJOR}, cost="$0"), minutes=20)
+    add_update(incident_id, UpdateText(Phase.IDENTIFIED, "A full disk.", {"dispatch": State.DEGRADED}), minutes=10)
+    add_update(incident_id, UpdateText(Phase.RESOLVED, "It is over.", {"dispatch": State.MAJOR}, cost="$0"), minutes=20)
 
     incident = incident_reads.any_of(incident_id)
 
@@ -45,10 +45,10 @@ def test_incident_is_announced_until_it_is_resolved() -> None:
     )
     assert incident_reads.open_now() == []
     assert [each.id for each in incident_reads.past(now=NOON + 30 * MINUTE)] == [incident_id]
-    acts = db.session.scalars(
+    actions = db.session.scalars(
         select(AuditLogEntry.action).where(AuditLogEntry.subject == f"incident {incident_id}")
     ).all()
-    assert acts == ["incidents open", "incidents update", "incidents update"]
+    assert actions == ["incidents open", "incidents update", "incidents update"]
 
 
 def test_same_form_opens_one_incident() -> None:
@@ -76,7 +76,7 @@ def test_another_form_with_the_title_in_the_same_moment_is_refused_or_gets_an_ad
 
 def test_form_that_saw_fewer_updates_says_nothing() -> None:
     incident_id = opened()
-    said(incident_id, UpdateText(Phase.IDENTIFIED, "Found."), minutes=1)
+    add_update(incident_id, UpdateText(Phase.IDENTIFIED, "Found."), minutes=1)
 
     with pytest.raises(StaleForm), transaction():
         incidents.update(incident_id, UpdateText(Phase.RESOLVED, "Over."), seen_updates=1, actor="o", now=NOON)
@@ -86,10 +86,10 @@ def test_form_that_saw_fewer_updates_says_nothing() -> None:
 
 def test_resolved_incident_stays_resolved() -> None:
     incident_id = opened()
-    said(incident_id, UpdateText(Phase.RESOLVED, "Over."), minutes=1)
+    add_update(incident_id, UpdateText(Phase.RESOLVED, "Over."), minutes=1)
 
     with pytest.raises(ActionRefused):
-        said(incident_id, UpdateText(Phase.INVESTIGATING, "Again."), minutes=2)
+        add_update(incident_id, UpdateText(Phase.INVESTIGATING, "Again."), minutes=2)
 
 
 @pytest.mark.parametrize(
@@ -127,7 +127,7 @@ def test_open_incident_makes_a_component_worse_and_never_better() -> None:
     incident_id = opened()
     worse = state_of(Component.DISPATCH, at=NOON)
     measured(State.MAJOR, at=NOON + MINUTE)
-    said(incident_id, UpdateText(Phase.MONITORING, "Better.", {"dispatch": State.DEGRADED}), minutes=1)
+    add_update(incident_id, UpdateText(Phase.MONITORING, "Better.", {"dispatch": State.DEGRADED}), minutes=1)
 
     never_better = state_of(Component.DISPATCH, at=NOON + MINUTE)
 
@@ -140,9 +140,9 @@ def test_planned_work_counts_only_within_its_window() -> None:
     with transaction():
         incidents.open_incident("Move", words, request_id="form-0003", window=window, actor="o", now=NOON)
 
-    said_by_minute = [incident_reads.affected_now(now=NOON + minute * MINUTE) for minute in (9, 10, 19, 20)]
+    states_by_minute = [incident_reads.affected_now(now=NOON + minute * MINUTE) for minute in (9, 10, 19, 20)]
 
-    assert said_by_minute == [{}, {"site": State.MAJOR}, {"site": State.MAJOR}, {}]
+    assert states_by_minute == [{}, {"site": State.MAJOR}, {"site": State.MAJOR}, {}]
     [work] = incident_reads.planned(now=NOON)
     assert [work.phase_label(NOON + minute * MINUTE) for minute in (0, 15, 25)] == [
         "Planned",
@@ -233,7 +233,7 @@ def opened(at: datetime = NOON) -> int:
         return incidents.open_incident("Orders wait", BEGINNING, request_id="form-0001", actor="operator", now=at).id
 
 
-def said(incident_id: int, words: UpdateText, *, minutes: int) -> None:
+def add_update(incident_id: int, words: UpdateText, *, minutes: int) -> None:
     with transaction():
         incidents.update(incident_id, words, actor="operator", now=NOON + minutes * MINUTE)
 

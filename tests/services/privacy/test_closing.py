@@ -168,7 +168,7 @@ def test_closed_account_takes_no_money_key_refill_or_ticket() -> None:
     close(user)
     url = "https://example.com/hook"
 
-    for act in (
+    for change in (
         lambda: ledger.deposit(user.id, amount_nanos=1, reason="late", note="", now=LATER),
         lambda: deposits.confirm(reference, amount_nanos=10**9, note="", now=LATER),
         lambda: api_keys.make(user.id, asked=NewKey("Late"), now=LATER),
@@ -177,7 +177,7 @@ def test_closed_account_takes_no_money_key_refill_or_ticket() -> None:
         lambda: refills.request_refill(order_id, customer_id=user.id, now=LATER),
     ):
         with pytest.raises(ActionRefused), transaction():
-            act()
+            change()
     assert db.session.scalars(select(DepositRequest.refused_reason)).one() == closing.DEPOSIT_ENDED
     assert audit.audit().is_sound
 
@@ -189,21 +189,23 @@ def test_order_placed_at_the_same_moment_comes_first_or_not_at_all(app: Flask) -
     outcomes: dict[int, list[str]] = {user.id: [] for user in people}
     start = threading.Barrier(2 * len(people))
 
-    def run(user_id: int, act: str) -> None:
+    def run(user_id: int, action: str) -> None:
         with app.app_context():
             start.wait()
             try:
                 with transaction():
-                    if act == "closed":
+                    if action == "closed":
                         closing.close(user_id, given_up_nanos=900_000_000, now=LATER)
                     else:
                         asked = Placing(tool, LINK, "1000", f"request-{user_id:06d}")
                         placing.place_order(user_id, asked=asked, now=LATER)
-                outcomes[user_id].append(act)
+                outcomes[user_id].append(action)
             except PanelError:
                 pass
 
-    threads = [threading.Thread(target=run, args=(user.id, act)) for user in people for act in ("closed", "placed")]
+    threads = [
+        threading.Thread(target=run, args=(user.id, action)) for user in people for action in ("closed", "placed")
+    ]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -234,7 +236,7 @@ def test_threads_of_tickets_are_erased_and_those_of_others_stay(monkeypatch: pyt
 
 
 @pytest.mark.parametrize(
-    "act",
+    "write",
     [
         lambda user_id, _tool_id: email_changes.ask_to_confirm(user_id, now=NOON),
         lambda user_id, _tool_id: email_changes.ask_to_change(user_id, "new@example.com", now=NOON),
@@ -242,10 +244,10 @@ def test_threads_of_tickets_are_erased_and_those_of_others_stay(monkeypatch: pyt
     ],
     ids=["confirm", "change", "favorite"],
 )
-def test_closed_account_gets_no_link_and_no_favorite(act: Callable[[int, int], Any]) -> None:
+def test_closed_account_gets_no_link_and_no_favorite(write: Callable[[int, int], Any]) -> None:
     customer, tool = a_customer("0"), a_tool()
     with transaction():
         closing.close(customer.id, given_up_nanos=0, now=NOON)
 
     with pytest.raises(ActionRefused, match="closed"), transaction():
-        act(customer.id, tool.id)
+        write(customer.id, tool.id)

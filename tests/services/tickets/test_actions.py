@@ -31,9 +31,9 @@ def write(ticket: Ticket, text: str = "And now?", *, request_id: str | None = No
         ).id
 
 
-def in_transaction(act: Callable[[], object]) -> None:
+def in_transaction(call: Callable[[], object]) -> None:
     with transaction():
-        act()
+        call()
 
 
 def kinds(ticket: Ticket) -> list[str]:
@@ -87,9 +87,9 @@ def test_closing_and_reopening_twice_is_one_line_each() -> None:
     ticket = a_ticket()
     number, customer_id = ticket.id, ticket.customer_id
     done = []
-    for act in (customer_actions.close, customer_actions.close, customer_actions.reopen, customer_actions.reopen):
+    for call in (customer_actions.close, customer_actions.close, customer_actions.reopen, customer_actions.reopen):
         with transaction():
-            done.append(act(number, customer_id=customer_id, now=LATER))
+            done.append(call(number, customer_id=customer_id, now=LATER))
 
     assert done == [True, False, True, False]
     assert kinds(ticket) == ["message", "closed", "reopened"]
@@ -211,18 +211,18 @@ def test_nothing_is_written_to_a_ticket_whose_customer_has_closed_the_account() 
     with transaction():
         execute_write(update(User).where(User.id == ticket.customer_id).values(closed_at=NOON))
 
-    for act in (
+    for call in (
         lambda: operator_actions.answer(number, operator=me, text="Hm.", request_id=a_request_id(), seen=1, now=NOON),
         lambda: operator_actions.note(number, operator=me, text="Hm.", request_id=a_request_id(), now=NOON),
         lambda: operator_actions.reopen(number, operator=me, now=NOON),
     ):
         with pytest.raises(ActionRefused, match="closed"):
-            in_transaction(act)
+            in_transaction(call)
 
     assert kinds(ticket) == ["message"]
 
 
-def test_every_act_of_an_operator_is_a_line_of_the_log() -> None:
+def test_every_action_of_an_operator_is_a_line_of_the_log() -> None:
     operator, ticket = an_operator(), a_ticket()
     me, number = who(operator), ticket.id
 
@@ -237,8 +237,8 @@ def test_every_act_of_an_operator_is_a_line_of_the_log() -> None:
         select(AuditLogEntry).where(AuditLogEntry.subject == f"ticket {number}").order_by(AuditLogEntry.id)
     )
     entries = [(line.action, line.actor) for line in lines]
-    acts = ["note", "answer and close", "reopen", "assign", "close"]
-    assert entries == [(f"tickets {act}", operator.email) for act in acts]
+    actions = ["note", "answer and close", "reopen", "assign", "close"]
+    assert entries == [(f"tickets {action}", operator.email) for action in actions]
 
 
 def test_customer_with_a_confirmed_address_is_mailed_once_of_an_answer_and_never_of_a_note(app: Flask) -> None:

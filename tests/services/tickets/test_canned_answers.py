@@ -91,5 +91,5 @@ def test_two_operators_do_not_overwrite_each_other() -> None:
     with transaction():
         canned_answers.remove(number, seen=2, actor=ME, now=NOON)
     assert canned_answers.listed() == []
-    acts = list(db.session.scalars(select(AuditLogEntry.action).order_by(AuditLogEntry.id)))
-    assert acts == ["canned-answers add", "canned-answers edit", "canned-answers remove"]
+    actions = list(db.session.scalars(select(AuditLogEntry.action).order_by(AuditLogEntry.id)))
+    assert actions == ["canned-answers add", "canned-answers edit", "canned-answers remove"]

@@ -98,7 +98,7 @@ def remove_price(group_id: int, price_id: int) -> ResponseReturnValue:
 
 @bp.post("/price-groups/<int:group_id>/removal")
 def remove(group_id: int) -> ResponseReturnValue:
-    """Remove the group, after it was said whose prices change."""
+    """Remove the group, after a page that shows whose prices change."""
     row = price_groups.find(group_id)
     if not confirmation.is_confirmed():
         lead = "Its customers pay list prices again from now on. Orders keep the price they were placed at."

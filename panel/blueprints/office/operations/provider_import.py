@@ -116,7 +116,7 @@ def drop(upstream_id: int) -> ResponseReturnValue:
 
 @bp.post("/providers/<int:upstream_id>/import/undo")
 def undo(upstream_id: int) -> ResponseReturnValue:
-    """Undo the last import, after it was said what that means."""
+    """Undo the last import, after a page that shows what that means."""
     provider, _rules = price_rules.of_provider(upstream_id)
     hours, found = provider.import_hours, lifecycle.undoable(upstream_id)
     try:

@@ -63,7 +63,7 @@ def _do(provider_id: int, change: RulesChange) -> ResponseReturnValue:
         if not is_confirmed():
             return _check_page(provider_id, change)
         with transaction():
-            did = price_rules.save(provider_id, change, seal=typed("seal"), actor=layout.actor(), now=utc_now())
+            did = price_rules.save(provider_id, change, digest=typed("digest"), actor=layout.actor(), now=utc_now())
     except BadRules as error:
         return _page(provider_id, error.errors), 422
     except StaleForm as error:
@@ -81,7 +81,7 @@ def _check_page(provider_id: int, change: RulesChange, *, notice: str = "") -> s
     provider, present = price_rules.of_provider(provider_id)
     markup = change(provider, present)
     found = price_rules.preview(provider_id, markup)
-    names = ("csrf_token", "confirmed", "seal")
+    names = ("csrf_token", "confirmed", "digest")
     return render_template(
         "office/providers/prices_check.html",
         provider=provider,

@@ -20,7 +20,7 @@ bp = office_blueprint("tool_bulk", reads=Action.MANAGE_CATALOGUE, changes=Action
 INDEX = "/office/tools"
 TOOLS_A_PAGE = 40
 MAX_SHOWN = 100
-_OWN_FIELDS = frozenset({"csrf_token", "confirmed", "seal", "reason"})
+_OWN_FIELDS = frozenset({"csrf_token", "confirmed", "digest", "reason"})
 
 
 @bp.get("/tool-changes")
@@ -44,7 +44,7 @@ def change() -> ResponseReturnValue:
                 tool_ids,
                 action,
                 typed("value"),
-                seal=typed("seal"),
+                digest=typed("digest"),
                 reason=typed("reason"),
                 actor=layout.actor(),
                 now=utc_now(),

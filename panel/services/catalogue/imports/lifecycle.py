@@ -125,7 +125,7 @@ def keep(import_id: int, answer: list[object], *, balance_currency: str, now: da
     found = held(import_id)
     if found.state != ImportState.ASKED:
         return
-    found.currency = provider_markup.said_currency(answer, balance_currency=balance_currency)
+    found.currency = provider_markup.currency_of(answer, balance_currency=balance_currency)
     markup_of(found)
     rows, skipped = provider_rows.read(answer)
     if not rows:
@@ -162,7 +162,7 @@ def markup_of(found: CatalogueImport) -> Markup:
         provider,
         margin_millionths=None,
         exchange_nanos=None,
-        said_currency=found.currency,
+        catalogue_currency=found.currency,
         our_currency=app_context.settings().currency,
     )
 

@@ -59,7 +59,7 @@ class Repricing:
         return sorted(self.changes, key=_moved, reverse=True)
 
     @property
-    def seal(self) -> str:
+    def digest(self) -> str:
         """Hash of all old and new prices: whether a preview still holds."""
         lines = "\n".join(f"{each.slug} {each.old_micros} {each.new_micros}" for each in self.changes)
         return hashlib.sha256(lines.encode()).hexdigest()[:24]
@@ -175,7 +175,7 @@ def preview(provider_id: int, markup: Markup) -> Repricing:
     return replace(found, by_hand=by_hand, unchanged=unchanged)
 
 
-def save(provider_id: int, change: RulesChange, *, seal: str, actor: str, now: datetime) -> Repricing:
+def save(provider_id: int, change: RulesChange, *, digest: str, actor: str, now: datetime) -> Repricing:
     """Change the stored rules and reprice the tools. `change` gets the rules as they are once the catalogue is locked.
 
     Raises NotFound, BadRules, Refused, or StaleForm if other prices were previewed.
@@ -184,7 +184,7 @@ def save(provider_id: int, change: RulesChange, *, seal: str, actor: str, now: d
     provider, present = of_provider(provider_id)
     markup = change(provider, present)
     did = preview(provider_id, markup)
-    if did.seal != seal:
+    if did.digest != digest:
         raise StaleForm("Prices changed since this preview was made. Nothing was saved. Check the new preview.")
     if did.unsellable:
         raise ActionRefused(f"{did.unsellable[0]} would cost more than can be charged here. Nothing was saved.")

@@ -106,7 +106,7 @@ def fail(import_id: int, problem: PanelError, *, now: datetime) -> None:
         _review(found, f"failed: {problem.message.removesuffix('.')}", now=now)
 
 
-def _review(found: CatalogueImport, said: str, *, now: datetime) -> None:
+def _review(found: CatalogueImport, outcome: str, *, now: datetime) -> None:
     name = db.session.get_one(Provider, found.provider_id).name
-    text = f"The scheduled import of {name} on {now:%Y-%m-%d %H:%M} UTC {said}."
+    text = f"The scheduled import of {name} on {now:%Y-%m-%d %H:%M} UTC {outcome}."
     reviews.open_review(ReviewKind.IMPORT_WAITS, provider_id=found.provider_id, text=text, now=now)

@@ -1,4 +1,4 @@
-"""Every service act of the office, called by every role: it is done, or refused without a trace."""
+"""Every service action of the office, called by every role: it is done, or refused without a trace."""
 
 import importlib
 import inspect
@@ -19,11 +19,11 @@ from panel.models import User
 from panel.services.tickets.operator_actions import Operator
 from tests.support import ledger_oracle
 from tests.support.factories import an_operator
-from tests.support.office_acts import ACTS, Call
+from tests.support.office_actions import ACTIONS, Call
 from tests.support.office_world import World, a_world
 
-# Have an actor and write nothing, or only as a part of an act below.
-NO_ACTS = {
+# Have an actor and write nothing, or only as a part of an action below.
+NO_ACTIONS = {
     "audit_log.check_role",
     "audit_log.write",
     "catalogue.tool_settings.record_change",
@@ -56,7 +56,7 @@ ONLY_ON_THE_SERVER = {
 
 
 class Undone(Exception):
-    """Ends the transaction of an act that was done."""
+    """Ends the transaction of an action that was done."""
 
 
 def outcome(call: Call, world: World, who: User) -> str:
@@ -74,28 +74,28 @@ def outcome(call: Call, world: World, who: User) -> str:
 
 
 @pytest.mark.parametrize("role", [*STAFF_ROLES, Role.CUSTOMER])
-def test_an_act_is_done_by_roles_that_may_do_it_and_refused_to_all_others(role: Role) -> None:
+def test_an_action_is_done_by_roles_that_may_do_it_and_refused_to_all_others(role: Role) -> None:
     world, who = a_world(), an_operator(role=role)
     before = ledger_oracle.all_rows()
 
-    outcomes = {name: outcome(call, world, who) for name, (_action, call) in ACTS.items()}
+    outcomes = {name: outcome(call, world, who) for name, (_action, call) in ACTIONS.items()}
 
-    expected = {name: "done" if roles.may(role, action) else "refused" for name, (action, _call) in ACTS.items()}
+    expected = {name: "done" if roles.may(role, action) else "refused" for name, (action, _call) in ACTIONS.items()}
     assert outcomes == expected
     assert ledger_oracle.all_rows() == before
 
 
-def test_an_act_of_somebody_whose_account_is_disabled_is_refused() -> None:
+def test_an_action_of_somebody_whose_account_is_disabled_is_refused() -> None:
     world, who = a_world(), an_operator()
     with transaction():
         db.session.get_one(User, who.id).disabled_at = utc_now()
 
-    outcomes = {outcome(call, world, who) for _action, call in ACTS.values()}
+    outcomes = {outcome(call, world, who) for _action, call in ACTIONS.values()}
 
     assert outcomes == {"refused"}
 
 
-def test_every_act_with_an_actor_is_known_to_this_test() -> None:
+def test_every_action_with_an_actor_is_known_to_this_test() -> None:
     found = set()
     for module in pkgutil.walk_packages(panel.services.__path__, "panel.services."):
         for name, function in vars(importlib.import_module(module.name)).items():
@@ -103,8 +103,8 @@ def test_every_act_with_an_actor_is_known_to_this_test() -> None:
             if is_own and has_actor(function):
                 found.add(f"{module.name.removeprefix('panel.services.')}.{name}")
 
-    tried = {name.partition(",")[0] for name in ACTS}
-    assert found == tried | NO_ACTS | ONLY_ON_THE_SERVER
+    tried = {name.partition(",")[0] for name in ACTIONS}
+    assert found == tried | NO_ACTIONS | ONLY_ON_THE_SERVER
 
 
 def has_actor(function: Callable[..., object]) -> bool:

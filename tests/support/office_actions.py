@@ -1,4 +1,4 @@
-"""Every service act of the office: the action that its role needs, and the call."""
+"""Every service action of the office: the action that its role needs, and the call."""
 
 from collections.abc import Callable
 from datetime import timedelta
@@ -98,8 +98,8 @@ def remove_logo(_world: World, who: User) -> None:
 
 def hide_in_bulk(world: World, who: User) -> None:
     ids = [db.session.scalars(select(Tool.id).where(Tool.slug == world.tool)).one()]
-    seal = bulk_edit.preview(ids, BulkToolAction.HIDE, "").seal
-    bulk_edit.apply(ids, BulkToolAction.HIDE, "", seal=seal, reason="A test.", actor=who.email, now=utc_now())
+    digest = bulk_edit.preview(ids, BulkToolAction.HIDE, "").digest
+    bulk_edit.apply(ids, BulkToolAction.HIDE, "", digest=digest, reason="A test.", actor=who.email, now=utc_now())
 
 
 def move_category(world: World, who: User) -> None:
@@ -130,8 +130,8 @@ WHY = {"reason": "A test."}
 NEXT_WEEK = utc_now() + timedelta(days=7)
 TEXT = next(iter(EditableText))
 Call = Callable[[World, User], object]
-# The name of each act, or several for one function; the action that its role needs; and the call.
-ACTS: dict[str, tuple[Action, Call]] = {
+# The name of each action, or several for one function; the action that its role needs; and the call.
+ACTIONS: dict[str, tuple[Action, Call]] = {
     "accounts.email_confirmation.confirm_by_hand": (
         Action.MANAGE_CUSTOMERS,
         lambda w, who: email_confirmation.confirm_by_hand(w.unconfirmed[1], **by(who)),
@@ -184,7 +184,7 @@ ACTS: dict[str, tuple[Action, Call]] = {
         lambda w, who: price_rules.save(
             w.provider,
             lambda *_: Markup(250_000),
-            seal=price_rules.preview(w.provider, Markup(250_000)).seal,
+            digest=price_rules.preview(w.provider, Markup(250_000)).digest,
             **by(who),
         ),
     ),
