@@ -18,7 +18,7 @@ from panel.services.office import account_access, approval_list, second_approval
 from panel.services.office.account_access import AccessChange
 from panel.services.office.second_approval import Done
 from tests.services.office.test_second_approval import LIMIT, acted, wanted
-from tests.support.concurrently import run_concurrently
+from tests.support.concurrently import run_concurrently, start_in_thread
 from tests.support.factories import NOON, a_customer, an_operator, reload
 
 DISABLE, ENABLE = ProposalKind.DISABLE, ProposalKind.ENABLE
@@ -309,6 +309,26 @@ def test_of_two_owners_who_end_each_other_at_the_same_moment_one_remains(app: Fl
 
     assert [answer is None for answer in answers].count(True) == 1
     assert [account_access.is_active_owner(user.id) for user in (first, second)].count(True) == 1
+
+
+@pytest.mark.both_engines
+def test_the_end_of_one_owner_waits_for_the_end_of_another(app: Flask) -> None:
+    first, second = an_operator().id, an_operator().id
+
+    def end(owner_id: int) -> None:
+        account_access.apply(AccessChange(MAKE_CUSTOMER, owner_id, "Left.", None, "root"), now=NOON)
+
+    def end_second() -> None:
+        with transaction():
+            end(second)
+
+    with transaction():
+        end(first)
+        other = start_in_thread(app, end_second)
+
+    with pytest.raises(ActionRefused, match="only owner"):
+        other.result(30)
+    assert [account_access.is_active_owner(user_id) for user_id in (first, second)] == [False, True]
 
 
 @pytest.mark.parametrize("role", [Role.SUPPORT, Role.READ_ONLY])
