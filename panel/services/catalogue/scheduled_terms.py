@@ -14,7 +14,7 @@ from sqlalchemy import select, update
 from panel.db import db, execute_write, lock_rows
 from panel.domain.errors import ActionRefused, BadInput, NotFound
 from panel.domain.lists.list_filters import MAX_ID
-from panel.models import Catalogue, MailedTerms, Provider, ScheduledTerms, Terms, Tool
+from panel.models import Catalogue, MailedTerms, Provider, ScheduledTerms, Terms, TermsRound, Tool
 from panel.services import audit_log
 from panel.services.catalogue import simulated_tools, terms_changes, tool_settings, tools
 from panel.services.catalogue.customer_prices import LIST_PRICES, PriceList
@@ -157,11 +157,17 @@ def apply_next(*, now: datetime) -> bool:
 def _apply(found: ScheduledTerms, tool: Tool, old_id: int, written: TermsWritten, *, now: datetime) -> None:
     found.terms_id = tool.terms_id = tools.next_terms(tool.id, written, now=now)
     tool.set_by_hand = " ".join(sorted({*tool.set_by_hand.split(), *changes_of(found)}))
-    if found.announced_round is not None:
-        # Customers were mailed about it ahead, so it is no news when it takes effect.
+    if found.announced_round is not None and not _is_being_mailed(found.announced_round):
+        # Customers were mailed about it ahead, so it is no news when it takes effect. While that round still runs, some
+        # were not: the next one mails all of them.
         for known in (MailedTerms.terms_id, MailedTerms.new_terms_id):
             is_known = (MailedTerms.tool_id == tool.id, known == old_id)
             execute_write(update(MailedTerms).where(*is_known).values({known: found.terms_id}))
+
+
+def _is_being_mailed(number: int) -> bool:
+    is_running = (TermsRound.number == number, TermsRound.mailed_up_to.is_not(None))
+    return db.session.scalar(select(TermsRound.id).where(*is_running)) is not None
 
 
 def _lock(scheduled_id: int) -> ScheduledTerms | None:

@@ -9,6 +9,7 @@ from sqlalchemy import select
 from panel.db import db, transaction
 from panel.domain.errors import ActionRefused, BadInput, NotFound, TermsChanged
 from panel.models import AuditLogEntry, Mail, Order, ScheduledTerms, Terms, Tool
+from panel.services import terms_notifications
 from panel.services.catalogue import scheduled_terms, tool_settings
 from panel.services.orders import placing
 from panel.services.orders.placing import Placing
@@ -173,6 +174,27 @@ def test_who_was_mailed_about_a_change_is_mailed_when_it_is_canceled() -> None:
 
     assert mails()[-1].subject == "Plays: the announced change won’t happen"
     assert "Visits" not in mails()[-1].text
+
+
+def test_change_that_takes_effect_while_its_mails_are_queued_is_mailed_to_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(terms_notifications, "CUSTOMERS_A_STEP", 1)
+    tool = a_tool("plays", price="0.90")
+    first, last = a_user_of(tool), a_user_of(tool)
+    steps(now=NOON)
+    schedule(tool, at=HOUR, price_per_thousand="1.20")
+    steps(now=NOON)
+    for _ in range(2):
+        with transaction():
+            terms_notifications.step(now=NOON + HOUR)
+    assert [mail.user_id for mail in mails()] == [first.id]
+
+    with transaction():
+        assert scheduled_terms.apply_next(now=NOON + HOUR)
+    steps(now=NOON + HOUR)
+    steps(now=NOON + 2 * DAY)
+    steps(now=NOON + 3 * DAY)
+
+    assert last.id in [mail.user_id for mail in mails() if "$1.20 (before: $0.90)" in mail.text]
 
 
 def test_no_order_is_charged_a_price_that_its_check_page_did_not_show(app: Flask) -> None:
