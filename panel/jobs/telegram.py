@@ -25,8 +25,9 @@ LEASE_SECONDS = 30.0
 TIMEOUT_SECONDS = 10.0
 TURN_SECONDS = 20.0
 MAX_WAIT_SECONDS = 3_600
-# The token or the chat is wrong, or the bot was blocked: sending it again changes nothing.
-FINAL = frozenset({400, 401, 403, 404})
+# The chat is wrong, or the bot was blocked: sending it again changes nothing. A token that Telegram refuses (401, 404)
+# concerns every message, and can be put right: they wait.
+FINAL = frozenset({400, 403})
 # The person blocked the bot or deleted the chat.
 BLOCKED = 403
 # An update can hold two texts of 4,096 characters, each written as six.
@@ -114,7 +115,7 @@ def _call(settings: Settings, method: str, body: dict[str, Any], *, kept_signs: 
 
 
 def _serve(message: LeasedMessage, *, settings: Settings) -> bool:
-    """Send one message and record the outcome. False when Telegram can't be reached or asks to wait."""
+    """Send one message and record the outcome. False when Telegram can't be reached, asks to wait, or refuses us."""
     body = {"chat_id": int(message.chat), "text": message.text, "disable_web_page_preview": True}
     try:
         answer = _call(settings, "sendMessage", body)

@@ -182,6 +182,23 @@ def test_refusals_are_final_and_failures_are_retried_without_naming_the_token(
     assert TOKEN not in messages()[0].error
 
 
+@pytest.mark.parametrize("status", [401, 404])
+def test_a_wrong_token_gives_up_no_message(app: Flask, status: int) -> None:
+    with bot_api(app) as api:
+        an_alerted_operator()
+        with transaction():
+            outbox.queue(an_operator_id(), "Another message.", now=utc_now())
+        api.status = status
+
+        assert telegram_sweep.sweep(worker="test") == 1
+
+        assert all(each.due_at is not None for each in messages())
+        api.status = 200
+        make_due()
+        assert telegram_sweep.sweep(worker="test") == 2
+    assert all(each.sent_at is not None for each in messages())
+
+
 def test_without_token_or_chat_nothing_is_queued_or_sent(app: Flask) -> None:
     an_alerted_operator("")
     assert messages() == []
