@@ -33,6 +33,8 @@ JOINED_SCRIPTS = {
     "poll.js": ("push.js", "poll.js"),
     "visitor_poll.js": ("menus.js", "push.js", "poll.js"),
     "site.js": ("menus.js", "site.js"),
+    # Instead of site.js on the office's pages.
+    "office.js": ("menus.js", "site.js", "office.js"),
 }
 
 HTMX = "htmx.org@4.0.1"

@@ -32,7 +32,7 @@ class ReviewKind(StrEnum):
 
 
 _LABELS = {
-    ReviewKind.UNCONFIRMED: "Unconfirmed send",
+    ReviewKind.UNCONFIRMED: "Unconfirmed order",
     ReviewKind.UNCONFIRMED_REFILL: "Unconfirmed refill",
     ReviewKind.CANCEL_BY_HAND: "Cancellation by hand",
     ReviewKind.REFILL_BY_HAND: "Refill by hand",

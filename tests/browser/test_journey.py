@@ -114,7 +114,7 @@ def test_new_customer_comes_from_the_landing_to_a_refund(tabs: Tabs, name: str, 
 def confirm(office: Page, reference: str) -> None:
     office.goto(f"/office/deposits/{reference}")
     office.get_by_label(re.compile("^Amount received")).fill("25")
-    office.get_by_label("Payment reference").fill("Transfer 1")
+    office.get_by_label("Transaction ID").fill("Transfer 1")
     main(office).get_by_role("button", name="Check the payment").click()
     main(office).get_by_role("button", name="Add $25.00").click()
     expect(office).to_have_url(re.compile("/office/deposits$"))

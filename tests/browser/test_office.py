@@ -154,3 +154,50 @@ def test_tables_fit_or_scroll_visibly_by_keyboard_at_768_pixels(tabs: Tabs) -> N
             }).length"""
         )
         assert wrong == 0, address
+
+
+def test_table_of_orders_fits_without_scrolling_at_every_width(tabs: Tabs) -> None:
+    customer = a_customer("1000", email="a-rather-long-address-of-a-customer@mail.example.com")
+    ended = an_order(customer=customer, quantity=100_000, status=Status.PARTIAL, remains=2_000)
+    page = tabs.open(an_operator()).page
+    page.goto("/office/orders")
+
+    for width in (320, 360, 600, 768, 1024, 1280, 1920):
+        page.set_viewport_size({"width": width, "height": 900})
+        cut = page.evaluate(
+            """[...document.querySelectorAll(".table-frame")].map((frame) => frame.scrollWidth - frame.clientWidth)"""
+        )
+        assert cut == [0], width
+        expect(page.locator(f"#money-{ended.id}")).to_be_visible()
+
+
+def test_navigation_of_the_office_can_be_scrolled_on_a_low_screen(tabs: Tabs) -> None:
+    page = tabs.open(an_operator()).page
+    page.set_viewport_size({"width": 1280, "height": 480})
+    page.goto("/office")
+
+    last = page.get_by_role("navigation", name="Office").get_by_role("link").last
+    last.focus()
+
+    expect(last).to_be_in_viewport(ratio=1)
+
+
+def test_bulk_actions_stay_in_view_while_orders_are_selected(tabs: Tabs) -> None:
+    customer = a_customer("1000")
+    for _ in range(30):
+        an_order(customer=customer, quantity=10)
+    page = tabs.open(an_operator()).page
+    page.set_viewport_size({"width": 1280, "height": 700})
+    page.goto("/office/orders")
+    cancel = page.get_by_role("button", name="Cancel unsent orders")
+    expect(cancel).not_to_be_in_viewport()
+
+    press(page, "j", "x")
+
+    expect(cancel).to_be_in_viewport()
+    press(page, "Escape", *["j"] * 25)
+    covered = page.evaluate(
+        """(() => { const bar = document.getElementById("bulk").getBoundingClientRect();
+          const row = document.activeElement.getBoundingClientRect(); return row.bottom > bar.top + 1; })()"""
+    )
+    assert not covered

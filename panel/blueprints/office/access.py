@@ -14,7 +14,7 @@ from werkzeug.exceptions import HTTPException
 
 from panel.blueprints.shared import auth, kept_forms, known_devices
 from panel.blueprints.shared.htmx import logged_out, wants_fragment
-from panel.blueprints.shared.navigation import OFFICE, Link
+from panel.blueprints.shared.navigation import OFFICE_GROUPS, Link
 from panel.blueprints.shared.template_globals import me
 from panel.domain.accounts import roles
 from panel.domain.accounts.roles import Action
@@ -84,9 +84,10 @@ def may_open(address: str) -> bool:
     return action is not None and may(action)
 
 
-def office_links() -> list[Link]:
-    """The office's navigation: pages that this person may open."""
-    return [link for link in OFFICE if may_open(link.path)]
+def office_links() -> list[list[Link]]:
+    """The office's navigation: groups of the pages that this person may open."""
+    allowed = ([link for link in links if may_open(link.path)] for links in OFFICE_GROUPS)
+    return [links for links in allowed if links]
 
 
 def _actions(app: App) -> dict[str, Action]:

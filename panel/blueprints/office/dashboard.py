@@ -21,12 +21,14 @@ def index() -> ResponseReturnValue:
         return layout.choose_updates("/office")
     region, _shown = _region()
     settings = app_context.settings()
+    steps = setup_checklist.steps(sends_mail=settings.mail_server is not None)
     return render_template(
         "office/dashboard.html",
         region=region,
         is_live=layout.is_live(),
         today=today.figures(now=utc_now()),
-        steps=setup_checklist.steps(sends_mail=settings.mail_server is not None),
+        steps=steps,
+        can_sell=setup_checklist.can_sell(steps),
     )
 
 

@@ -90,7 +90,7 @@ def confirm(reference: str) -> ResponseReturnValue:
             ("Account", account_link(user)),
             ("Amount requested", amount(deposit.amount_nanos)),
             ("Method", deposit.method_label),
-            ("Payment reference", typed("paid_as")),
+            ("Transaction ID", typed("paid_as")),
         ],
         verb="Add",
         refused=lambda error: _page(_found(reference), error),

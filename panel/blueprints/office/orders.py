@@ -174,6 +174,7 @@ def _region(wanted: OfficeOrderFilters) -> tuple[Markup, str]:
         live_url=_address(LIVE, wanted),
         label="Orders",
         page=page,
+        year=now.year,
         searched=order_table.SEARCHED_ORDERS if page.is_part_searched else 0,
         has_days=wanted.filters.period is not None,
         is_narrow=wanted.is_narrow,

@@ -92,26 +92,39 @@ FOOTER = (
 )
 
 
-# The views of the office, in the order of its navigation.
-OFFICE = (
-    Link("/office", "Dashboard"),
-    Link("/office/orders", "Orders"),
-    Link("/office/reviews", "Reviews"),
-    Link("/office/refills", "Refills and cancellations"),
-    Link("/office/tickets", "Tickets"),
-    Link("/office/customers", "Customers"),
-    Link("/office/deposits", "Deposits"),
-    Link("/office/approvals", "Approvals"),
-    Link("/office/ledger", "Ledger"),
-    Link("/office/tools", "Tools"),
-    Link("/office/providers", "Providers"),
-    Link("/office/incidents", "Incidents"),
-    Link("/office/alerts", "Alerts"),
-    Link("/office/announcements", "Announcements"),
-    Link("/office/maintenance", "Maintenance"),
-    Link("/office/settings", "Settings"),
-    Link("/office/staff", "Staff"),
-    Link("/office/reports", "Reports"),
-    Link("/office/profit", "Profit"),
-    Link("/office/audit-log", "Audit log"),
+# The views of the office, in the order of its navigation. A line parts the groups.
+OFFICE_GROUPS = (
+    (Link("/office", "Dashboard"),),
+    (
+        Link("/office/orders", "Orders"),
+        Link("/office/reviews", "Reviews"),
+        Link("/office/refills", "Refills and cancellations"),
+        Link("/office/tickets", "Tickets"),
+    ),
+    (
+        Link("/office/customers", "Customers"),
+        Link("/office/deposits", "Deposits"),
+        Link("/office/approvals", "Approvals"),
+        Link("/office/ledger", "Ledger"),
+    ),
+    (
+        Link("/office/tools", "Tools"),
+        Link("/office/providers", "Providers"),
+    ),
+    (
+        Link("/office/incidents", "Incidents"),
+        Link("/office/announcements", "Announcements"),
+        Link("/office/maintenance", "Maintenance"),
+        Link("/office/alerts", "Alerts"),
+    ),
+    (
+        Link("/office/reports", "Reports"),
+        Link("/office/profit", "Profit"),
+        Link("/office/audit-log", "Audit log"),
+    ),
+    (
+        Link("/office/settings", "Settings"),
+        Link("/office/staff", "Staff"),
+    ),
 )
+OFFICE = tuple(link for links in OFFICE_GROUPS for link in links)

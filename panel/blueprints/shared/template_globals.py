@@ -70,6 +70,8 @@ def init_app(app: Flask) -> None:
         money=pass_context(lambda _context, nanos: app_context.money_text(nanos)),
         price=pass_context(lambda _context, micros: app_context.price_text(micros)),
         count=formatting.count,
+        short=lambda at, year: formatting.short(at, year=year),
+        short_link=links.shorten,
         plain_money=money.plain,
         plain_price=money.plain_price,
         when=formatting.when,

@@ -13,6 +13,7 @@ from panel.services.payments import instructions
 from panel.services.providers import registry
 
 NEEDED_OPERATORS = 2
+NEEDED_TO_SELL = frozenset({"payment", "provider", "catalogue", "visible"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +74,11 @@ def steps(*, sends_mail: bool) -> list[SetupStep]:
         ),
     ]
     return [] if all(step.is_done for step in found) else found
+
+
+def can_sell(found: list[SetupStep]) -> bool:
+    """Whether customers can already add funds and order: the rest of the checklist can then wait."""
+    return all(step.is_done for step in found if step.name in NEEDED_TO_SELL)
 
 
 def _has_tools() -> bool:

@@ -79,6 +79,7 @@ def test_steps_are_done_by_what_is_there_and_the_list_goes_when_all_are(app: Fla
     page = office.get("/office").text
     assert [label for label in LABELS.values() if label not in page] == []
     assert "0 of 6 done" in page
+    assert page.index('id="setup"') < page.index('id="attention"')
     assert done(app) == set()
 
     tool = a_tool(is_hidden=True)
@@ -88,7 +89,9 @@ def test_steps_are_done_by_what_is_there_and_the_list_goes_when_all_are(app: Fla
     (app.config["PANEL"].instance / "payment.txt").write_text("Bank 12", encoding="utf-8")
     an_operator()
     assert done(app) == set(LABELS) - {"mail"}
-    assert "5 of 6 done" in office.get("/office").text
+    page = office.get("/office").text
+    assert "5 of 6 done" in page
+    assert page.index('id="attention"') < page.index('id="setup"'), "what waits is more urgent once the panel can sell"
     assert setup_checklist.steps(sends_mail=True) == []
 
 

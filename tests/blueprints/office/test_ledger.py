@@ -160,7 +160,7 @@ def test_the_log_is_searched_by_who_what_and_when_in_pages(office: FlaskClient) 
 @pytest.mark.parametrize(
     ("path", "none_at_all", "none_for_filter"),
     [
-        ("/office/ledger", "No entries yet.", "/office/ledger?q=nothing"),
+        ("/office/ledger", "No lines yet.", "/office/ledger?q=nothing"),
         ("/office/audit-log", "No entries yet.", "/office/audit-log?actor=nobody"),
         ("/office/tools", "No tools yet.", "/office/tools?q=nothing"),
     ],

@@ -17,6 +17,7 @@ from tests.support import ledger_oracle
 from tests.support.browsing import post
 from tests.support.factories import NOON, a_customer, a_tool, an_operator, an_order, reload, signed_in
 
+MAX_ROW_BYTES = 1_150
 HOSTILE = "<script>alert(1)</script> {{ 7*7 }} =cmd()"
 PAGES = ("/office", "/office/live", "/office/orders", "/office/orders/live", "/office/reviews", "/office/refills")
 
@@ -255,7 +256,8 @@ def test_way_back_leads_nowhere_but_into_the_office(office: FlaskClient) -> None
     order = an_order()
 
     for wanted in ("https://evil.example/", "//evil.example", "/orders", "/officer", "/office\\@evil.example"):
-        assert 'href="/office/orders" data-back' in office.get(f"/office/orders/{order.id}?back={quote(wanted)}").text
+        page = office.get(f"/office/orders/{order.id}?back={quote(wanted)}").text
+        assert f'href="/office/orders#order-{order.id}" data-back' in page
 
 
 def test_page_offers_a_button_with_its_name_for_each_action_that_can_be_done(office: FlaskClient) -> None:
@@ -268,3 +270,12 @@ def test_page_offers_a_button_with_its_name_for_each_action_that_can_be_done(off
     ended = office.get(f"/office/orders/{an_order(status=Status.COMPLETED).id}").text
     assert "Cancel order" not in ended
     assert "Ask the provider now" not in ended
+
+
+def test_row_of_the_table_of_orders_is_small(office: FlaskClient) -> None:
+    """Forty of them are most of the page, whose budget is 80 kB with all that it loads."""
+    order = an_order(status=Status.PARTIAL, quantity=1_000, remains=400)
+
+    row = office.get("/office/orders").text.split(f'<tr id="order-{order.id}"')[1].partition("</tr>")[0]
+
+    assert len(row.encode()) <= MAX_ROW_BYTES, row
