@@ -6,7 +6,6 @@ import signal
 import statistics
 import time
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from flask import Flask
@@ -23,6 +22,7 @@ from panel.services.orders import transitions
 from panel.services.platform import canary, measurements
 from panel.settings import Settings
 from tests.browser.conftest import Tab, Tabs
+from tests.processes.test_supervisor import children_of
 from tests.support.factories import a_customer, an_order
 from tests.support.servers import Panel, running_panel
 
@@ -109,16 +109,10 @@ def no_hub(panel: Panel) -> Iterator[None]:
 
 
 def hub_of(panel: Panel) -> int:
-    """The process group of the running hub."""
-    for folder in Path("/proc").glob("[0-9]*"):
-        try:
-            command = (folder / "cmdline").read_text()
-            parent = (folder / "stat").read_text().rpartition(")")[2].split()[1]
-        except OSError:
-            continue
-        if "panel.hub.process" in command and panel.process is not None and int(parent) == panel.process.pid:
-            return int(folder.name)
-    raise AssertionError("no hub runs")
+    """The process group of the running hub, which the supervisor starts last."""
+    assert panel.process is not None
+    _web, hub = children_of(panel.process.pid)
+    return hub
 
 
 def test_hidden_tab_and_paused_page_hold_no_stream(tabs: Tabs) -> None:

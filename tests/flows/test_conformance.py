@@ -1,8 +1,7 @@
 """The conformance suite for API v2: our own server passes it whole, and one that does something else fails it."""
 
 import json
-import subprocess
-import sys
+import os
 import threading
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -13,15 +12,13 @@ import pytest
 
 from tests.conformance.__main__ import USAGE
 from tests.conformance.checks import CHECKS
-from tests.rules.source import ROOT
+from tests.support import warm_python
 from tests.support.reseller_panel import new_key, reseller_panel
 
 
 def report_of(*words: str) -> tuple[int, list[str]]:
     """Exit code and lines of the suite, run as the documentation says."""
-    ran = subprocess.run(
-        [sys.executable, "-m", "tests.conformance", *words], cwd=ROOT, capture_output=True, text=True, timeout=120
-    )
+    ran = warm_python.run("-m", "tests.conformance", *words, environment=os.environ, seconds=120)
     return ran.returncode, (ran.stdout + ran.stderr).splitlines()
 
 

@@ -1,6 +1,5 @@
 """Races in real threads and processes: one wins, and the ledger is correct."""
 
-import multiprocessing
 from collections.abc import Callable, Sequence
 from datetime import timedelta
 
@@ -17,7 +16,7 @@ from panel.providers.base import Accepted, Ask
 from panel.services import health
 from panel.services.money import ledger
 from panel.services.orders import cancellations, dispatch, refills, sync, timeouts, transitions
-from tests.support import concurrently, ledger_oracle
+from tests.support import concurrently, ledger_oracle, warm_python
 from tests.support.concurrently import run_concurrently, start_in_thread
 from tests.support.factories import NOON, a_customer, a_tool, an_order
 from tests.support.repeats import repetitions
@@ -167,11 +166,10 @@ def test_deposit_among_fifty_placements_pays_for_exactly_as_many_as_it_can(app: 
 def test_processes_spend_one_balance_to_the_last_order(app: Flask, database_url: str) -> None:
     customer, tool = a_customer("0.09"), a_tool(price="0.90")
     customer_id, slug = customer.id, tool.slug
-    spawn = multiprocessing.get_context("spawn")
-    placed = spawn.Queue()
+    placed = warm_python.context().Queue()
     instance = app.config["PANEL"].instance
     workers = [
-        spawn.Process(
+        warm_python.context().Process(
             target=concurrently.place_many, args=(instance, database_url, customer_id, slug, range(n, 40, 2), placed)
         )
         for n in range(2)

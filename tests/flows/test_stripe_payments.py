@@ -1,6 +1,5 @@
 """Deposits by card through Stripe's library: credited once whatever comes in which order, and taken back once."""
 
-import multiprocessing
 import random
 import re
 import time
@@ -17,7 +16,7 @@ from panel.db import db, transaction
 from panel.jobs import payments
 from panel.models import DepositRequest, PaymentEvent, Review, Transfer, User
 from panel.services.money import audit, ledger
-from tests.support import concurrently, databases
+from tests.support import concurrently, databases, warm_python
 from tests.support.factories import NOON, a_customer, signed_in
 from tests.support.stripe_server import KEY, WEBHOOK_SECRET, StripeServer, stripe_server
 
@@ -178,9 +177,8 @@ def test_two_processes_credit_and_take_back_once(
             assert send(client, stripe.event(kind, about)) == 200
     db.session.rollback()
 
-    context = multiprocessing.get_context("spawn")
     given = (app.config["PANEL"].instance, database_url)
-    workers = [context.Process(target=work_in_a_process, args=given) for _ in range(2)]
+    workers = [warm_python.context().Process(target=work_in_a_process, args=given) for _ in range(2)]
     for worker in workers:
         worker.start()
     for worker in workers:

@@ -3,8 +3,6 @@
 import os
 import signal
 import socket
-import subprocess
-import sys
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -22,11 +20,12 @@ from panel.services.catalogue import routes
 from panel.services.money import audit, ledger
 from panel.services.orders import fail_over
 from panel.services.providers import health as provider_health
-from panel.settings import ROOT
+from tests.support import warm_python
 from tests.support.factories import a_customer, a_tool, an_order, reload
 from tests.support.hostile_provider import HostileProvider, ProviderCall, hostile_provider, http_response, provider_at
 from tests.support.slow_provider import SlowProvider, slow_provider
 from tests.support.waiting import until
+from tests.support.warm_python import Command
 
 pytestmark = pytest.mark.both_engines
 
@@ -53,15 +52,13 @@ class Workers:
 
     def __init__(self, environment: dict[str, str]) -> None:
         self.environment = environment
-        self.started: list[subprocess.Popen[bytes]] = []
+        self.started: list[Command] = []
 
-    def start(self, *words: str) -> subprocess.Popen[bytes]:
+    def start(self, *words: str) -> Command:
         # PostgreSQL ends a transaction that is idle for 15 seconds, and a worker may take longer to start.
         db.session.rollback()
         words = words or ("-m", "flask", "--app", "app", "worker", "--once")
-        self.started.append(
-            subprocess.Popen([sys.executable, *words], cwd=ROOT, env=self.environment, stderr=subprocess.DEVNULL)
-        )
+        self.started.append(warm_python.start(*words, environment=self.environment))
         return self.started[-1]
 
     def run(self) -> None:

@@ -1,19 +1,18 @@
 """Extra workers beside a running panel."""
 
-import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from panel.settings import ROOT
+from tests.support import warm_python
 from tests.support.servers import Panel
+from tests.support.warm_python import Command
 
 
 @contextmanager
-def another_worker(panel: Panel) -> Iterator[subprocess.Popen[bytes]]:
-    command = [sys.executable, "-m", "flask", "--app", "app", "worker"]
-    with (panel.instance / "output.log").open("a") as log:
-        worker = subprocess.Popen(command, cwd=ROOT, env=panel.environment, stdout=log, stderr=log)
+def another_worker(panel: Panel) -> Iterator[Command]:
+    words = ("-m", "flask", "--app", "app", "worker")
+    log = panel.instance / "output.log"
+    worker = warm_python.start(*words, environment=panel.environment, output=log)
     try:
         yield worker
     finally:

@@ -1,15 +1,13 @@
 """Failed starts: one line on standard error that names the cause, and a nonzero exit code."""
 
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
-from panel.settings import ROOT
+from tests.support import warm_python
 from tests.support.servers import Panel, a_panel, free_port
 
-APP, FLASK = (sys.executable, "app.py"), (sys.executable, "-m", "flask")
+APP, FLASK = ("-m", "app"), ("-m", "flask")
 COMMANDS = (
     ("users", "add", "a@example.com"),
     ("balance", "add", "a@example.com", "5", "--note", "Bank transfer"),
@@ -21,9 +19,7 @@ COMMANDS = (
 
 
 def assert_one_line(panel: Panel, command: tuple[str, ...], *words: str) -> None:
-    done = subprocess.run(
-        command, cwd=ROOT, env=panel.environment, input="", capture_output=True, text=True, timeout=60, check=False
-    )
+    done = warm_python.run(*command, environment=panel.environment, seconds=60)
     lines = done.stderr.strip().splitlines()
     assert done.returncode != 0, (command, done.stdout, done.stderr)
     assert len(lines) == 1, done.stderr

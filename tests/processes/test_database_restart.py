@@ -5,7 +5,7 @@ import urllib.error
 import urllib.request
 from pathlib import Path
 
-from tests.processes.test_supervisor import child_of
+from tests.processes.test_supervisor import children_of
 from tests.support import private_servers, servers
 from tests.support.servers import Panel, running_panel
 from tests.support.waiting import until
@@ -33,7 +33,8 @@ def test_panel_outlives_a_restart_of_postgresql(tmp_path: Path) -> None:
         running_panel(tmp_path, DATABASE_URL=server.url, PANEL_PROBE_SECONDS="60") as panel,
     ):
         assert until(lambda: status(panel, "/readyz")[0] == 200)
-        worker = child_of(panel, "flask")
+        assert panel.process is not None
+        children = children_of(panel.process.pid)
 
         server.stop()
         assert until(lambda: status(panel, "/tools")[0] == 503, seconds=5)
@@ -47,6 +48,6 @@ def test_panel_outlives_a_restart_of_postgresql(tmp_path: Path) -> None:
         assert time.monotonic() - began < RECOVERS_SECONDS
         assert away == [(503, "not ready: database\n"), (200, "ok\n")]
         assert status(panel, "/tools")[0] == 200
-        assert child_of(panel, "flask") == worker
+        assert children_of(panel.process.pid) == children
         assert "Traceback" not in panel.log
         assert "sweep failed" not in panel.log

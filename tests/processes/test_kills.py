@@ -11,7 +11,7 @@ from contextlib import closing
 from pathlib import Path
 
 from tests.processes.ordering_customer import OrderingCustomer
-from tests.processes.test_supervisor import all_are_pending, descendants, find_child
+from tests.processes.test_supervisor import all_are_pending, children_of, descendants
 from tests.support.repeats import repetitions
 from tests.support.servers import Panel, running_panel
 from tests.support.waiting import until
@@ -43,7 +43,7 @@ def test_ledger_stays_consistent_however_often_processes_are_killed(tmp_path: Pa
 
         panel.wait_until_it_answers()
         panel.wait_until_it_answers(path="/readyz")
-        assert until(lambda: find_child(panel, "flask") is not None)
+        assert until(lambda: has_all_children(panel))
         assert until(lambda: not all_are_pending(panel))
         assert_sound(panel)
 
@@ -58,6 +58,12 @@ def kill_one(panel: Panel, draw: random.Random) -> None:
     alive = descendants(panel)
     if alive:
         os.kill(draw.choice(alive), signal.SIGKILL)
+
+
+def has_all_children(panel: Panel) -> bool:
+    """Whether the supervisor's children are there: the web server and the worker."""
+    assert panel.process is not None
+    return len(children_of(panel.process.pid)) == 2
 
 
 def assert_sound(panel: Panel) -> None:

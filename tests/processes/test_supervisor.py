@@ -1,4 +1,4 @@
-"""`python app.py` with real processes: children that die are restarted, and none outlives the supervisor."""
+"""`python app.py` with new interpreters: children that die are restarted, and none outlives the supervisor."""
 
 import os
 import re
@@ -20,7 +20,7 @@ from tests.support.waiting import until
 
 @pytest.fixture(scope="module")
 def panel(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Panel]:
-    with running_panel(tmp_path_factory.mktemp("panel"), PANEL_WEB_WORKERS="2") as started:
+    with running_panel(tmp_path_factory.mktemp("panel"), is_cold=True, PANEL_WEB_WORKERS="2") as started:
         started.wait_until_it_answers(path="/readyz")
         yield started
 
@@ -86,7 +86,7 @@ def test_wrong_setting_stops_the_start_with_one_line(tmp_path: Path) -> None:
 
 
 def test_stops_within_five_seconds_of_sigterm_and_leaves_nothing(tmp_path: Path) -> None:
-    with running_panel(tmp_path) as panel:
+    with running_panel(tmp_path, is_cold=True) as panel:
         family = descendants(panel)
         began = time.monotonic()
 
@@ -99,7 +99,7 @@ def test_stops_within_five_seconds_of_sigterm_and_leaves_nothing(tmp_path: Path)
 
 
 def test_killed_parent_leaves_no_child_and_its_port_is_free(tmp_path: Path) -> None:
-    with running_panel(tmp_path) as panel:
+    with running_panel(tmp_path, is_cold=True) as panel:
         assert panel.process is not None
         family = descendants(panel)
 

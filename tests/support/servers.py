@@ -24,6 +24,8 @@ import pytest
 
 from panel import assets
 from panel import settings as settings_module
+from tests.support import warm_python
+from tests.support.warm_python import Command
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 # On a busy machine a demo takes long to start.
@@ -129,9 +131,11 @@ class Panel:
     instance: Path
     port: int
     environment: dict[str, str]
-    process: subprocess.Popen[str] | None = None
+    process: subprocess.Popen[str] | Command | None = None
     arguments: tuple[str, ...] = field(default=())
     root: Path = ROOT
+    # Whether it starts as `python app.py`, with new interpreters, as users do; it takes three times the CPU.
+    is_cold: bool = False
 
     @property
     def url(self) -> str:
@@ -148,8 +152,16 @@ class Panel:
 
     def start(self) -> None:
         """Start `python app.py` and wait until it responds."""
+        if self.is_cold or self.root != ROOT or warm_python.IS_MEASURED:
+            self.process = self._start_new_interpreter()
+        else:
+            words = ("-m", "tests.support.warm_panel", *self.arguments)
+            self.process = warm_python.start(*words, environment=self.environment, output=self.instance / "output.log")
+        self.wait_until_it_answers()
+
+    def _start_new_interpreter(self) -> subprocess.Popen[str]:
         with (self.instance / "output.log").open("a") as log:
-            self.process = subprocess.Popen(
+            return subprocess.Popen(
                 [sys.executable, "app.py", *self.arguments],
                 cwd=self.root,
                 env=self.environment,
@@ -159,7 +171,6 @@ class Panel:
                 text=True,
                 start_new_session=True,
             )
-        self.wait_until_it_answers()
 
     def wait_until_it_answers(self, *, path: str = "/healthz") -> None:
         until = time.monotonic() + START_SECONDS
@@ -184,15 +195,9 @@ class Panel:
 
     def flask(self, *arguments: str, standard_input: str = "") -> subprocess.CompletedProcess[str]:
         """Run `flask …` on the same data, whether or not the site is running."""
-        return subprocess.run(
-            [sys.executable, "-m", "flask", *arguments],
-            cwd=ROOT,
-            env=self.environment,
-            input=standard_input,
-            capture_output=True,
-            text=True,
-            timeout=START_SECONDS,
-            check=False,
+        words = ("-m", "flask", *arguments)
+        return warm_python.run(
+            *words, environment=self.environment, standard_input=standard_input, seconds=START_SECONDS
         )
 
 
@@ -204,7 +209,7 @@ def _scripts() -> Path | None:
     return assets.htmx_path(settings) if assets.fetch_htmx(settings) else None
 
 
-def a_panel(instance: Path, *arguments: str, **settings: str) -> Panel:
+def a_panel(instance: Path, *arguments: str, is_cold: bool = False, **settings: str) -> Panel:
     """The product with the given settings, not started yet: `a_panel(tmp_path, "--demo", PANEL_SYNC_SECONDS="1")`."""
     port = free_port()
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("PANEL_", "FLASK_"))}
@@ -220,13 +225,13 @@ def a_panel(instance: Path, *arguments: str, **settings: str) -> Panel:
         "PANEL_HUB": "false",
         "PANEL_HUB_PORT": str(free_port()),
     }
-    return Panel(instance=instance, port=port, environment=kept | own | settings, arguments=arguments)
+    return Panel(instance=instance, port=port, environment=kept | own | settings, arguments=arguments, is_cold=is_cold)
 
 
 @contextlib.contextmanager
-def running_panel(instance: Path, *arguments: str, **settings: str) -> Iterator[Panel]:
+def running_panel(instance: Path, *arguments: str, is_cold: bool = False, **settings: str) -> Iterator[Panel]:
     """The product, running; stopped afterwards."""
-    panel = a_panel(instance, *arguments, **settings)
+    panel = a_panel(instance, *arguments, is_cold=is_cold, **settings)
     try:
         panel.start()
         yield panel

@@ -2,7 +2,7 @@
 
 Every test creates its own app, and most of that time goes to URL rules, templates, content and stylesheets. Each
 result is cached under the whole text that it is made from, so a changed text is read again. State of an app or a
-database is never shared. Real processes (`tests/processes`, `tests/browser`) start without this.
+database is never shared. Panels that are forked from `warm_start` begin with these caches, cold ones without.
 """
 
 import copy

@@ -1,6 +1,5 @@
 """Statements come from daily sums that a trigger keeps: they equal the transfers, whatever is done, on both engines."""
 
-import multiprocessing
 from collections import defaultdict
 from datetime import UTC, date, datetime, timedelta
 
@@ -17,7 +16,7 @@ from panel.domain.status import Status
 from panel.models import Account, AccountDay, AccountKind, Transfer, TransferKind
 from panel.services.money import account_entries, ledger, statements
 from panel.services.money.ledger import Posting
-from tests.support import concurrently
+from tests.support import concurrently, warm_python
 from tests.support.damage import damage
 from tests.support.factories import NOON, a_customer, a_tool, an_order
 from tests.support.repeats import repetitions
@@ -217,12 +216,13 @@ def test_processes_that_move_money_together_keep_the_sums(app: Flask, database_u
     tool = a_tool(price="0.90")
     customers = [a_customer("0.9").id for _ in range(3)]
     slug, instance, orders = tool.slug, app.config["PANEL"].instance, repetitions(20, long=200)
-    spawn = multiprocessing.get_context("spawn")
-    placed = spawn.Queue()
+    placed = warm_python.context().Queue()
     of_customers = [(customers[0], range(orders)), (customers[1], range(0, orders, 2))]
     of_customers += [(customers[1], range(1, orders, 2)), (customers[2], range(orders))]
     workers = [
-        spawn.Process(target=concurrently.place_many, args=(instance, database_url, customer_id, slug, numbers, placed))
+        warm_python.context().Process(
+            target=concurrently.place_many, args=(instance, database_url, customer_id, slug, numbers, placed)
+        )
         for customer_id, numbers in of_customers
     ]
 
