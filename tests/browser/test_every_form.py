@@ -49,11 +49,12 @@ def test_answer_to_each_empty_form_passes_the_same_checks(tabs: Tabs, panel: Pan
 
     for path in found[role]:
         page.goto(path)
-        for action in page.evaluate(FORMS, FIELDS):
-            if (action or path) not in sent:
-                sent.add(action or path)
+        others = [action for action in page.evaluate(FORMS, FIELDS) if (action or path) not in sent]
+        for number, action in enumerate(dict.fromkeys(others)):
+            if number > 0:
                 page.goto(path)
-                wrong += _sent(page, action, EMPTY, role)
+            sent.add(action or path)
+            wrong += _sent(page, action, EMPTY, role)
 
     assert len(sent) >= 4
     assert wrong == []
