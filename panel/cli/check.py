@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
@@ -10,13 +11,17 @@ from flask import Flask
 
 from panel.settings import ROOT
 
-LINTERS = (
+Linter = tuple[str, tuple[str, ...]]
+RunningLinter = tuple[str, "subprocess.Popen[str]"]
+
+LINTERS: tuple[Linter, ...] = (
     ("ruff check", ("ruff", "check", "--output-format", "concise", ".")),
     ("ruff format", ("ruff", "format", "--check", "--output-format", "concise", ".")),
-    ("mypy", ("mypy",)),
     ("import-linter", ("lint-imports", "--no-logo")),
     ("djlint", ("djlint", "--lint", "--quiet", "templates")),
 )
+# Takes longer than the other linters together, so it runs beside the tests.
+TYPES: Linter = ("mypy", ("mypy",))
 TESTS = (
     # One process more than processors, since some tests wait for what they started.
     ("pytest", ("pytest", "-m", "not alone", "-n", str(min(4, (os.cpu_count() or 1) + 1)), "--dist", "loadfile")),
@@ -45,12 +50,15 @@ def check(is_long: bool, measures: bool, pytest_arguments: tuple[str, ...]) -> N
         os.environ["COVERAGE_FILE"] = str(COVERAGE_FILE)
         COVERAGE_FILE.parent.mkdir(parents=True, exist_ok=True)
         _run("coverage", "erase", is_long=False)
-    failed |= _lint()
+    beside_tests = [_start_linter(TYPES)]
+    failed |= _results([_start_linter(linter) for linter in LINTERS])
     for name, command in [("pytest", ("pytest", *pytest_arguments))] if pytest_arguments else TESTS:
         click.secho(f"── {name}", bold=True)
         code = _run(*command, is_long=is_long)
         if code != 0:
             failed[name] = code
+        failed |= _results(beside_tests)
+        beside_tests.clear()
     if measures:
         _run("coverage", "combine", "--quiet", is_long=False)
         # A part of the tests covers a part of the code.
@@ -64,11 +72,15 @@ def check(is_long: bool, measures: bool, pytest_arguments: tuple[str, ...]) -> N
     click.secho("All checks passed.", fg="green")
 
 
-def _lint() -> dict[str, int]:
-    """Run all linters in parallel, and show the output of each in reading order; returns those that failed."""
-    running = [(name, _start(*command, stdout=subprocess.PIPE)) for name, command in LINTERS]
+def _start_linter(linter: Linter) -> RunningLinter:
+    name, command = linter
+    return name, _start(*command, stdout=subprocess.PIPE)
+
+
+def _results(linters: Sequence[RunningLinter]) -> dict[str, int]:
+    """Wait for linters that run in parallel, and show the output of each in turn; returns those that failed."""
     failed = {}
-    for name, linter in running:
+    for name, linter in linters:
         click.secho(f"── {name}", bold=True)
         click.echo(linter.communicate()[0], nl=False)
         if linter.returncode != 0:
