@@ -62,6 +62,7 @@ from panel.blueprints.office.operations import settings as office_settings
 from panel.blueprints.office.operations import staff as office_staff
 from panel.blueprints.office.operations import tool_bulk as office_tool_bulk
 from panel.blueprints.office.operations import tool_categories as office_tool_categories
+from panel.blueprints.office.operations import tool_retirement as office_tool_retirement
 from panel.blueprints.office.operations import tool_routes as office_tool_routes
 from panel.blueprints.orders import detail as orders_detail
 from panel.blueprints.orders import history as orders_history
@@ -163,6 +164,7 @@ BLUEPRINTS: tuple[Blueprint, ...] = (
     office_deposits.bp,
     office_incidents.bp,
     office_maintenance.bp,
+    office_tool_retirement.bp,
     office_announcements.bp,
     office_alerts.bp,
     office_settings.bp,

@@ -30,6 +30,7 @@ from panel.blueprints.office.operations import appearance as office_appearance
 from panel.blueprints.office.operations import maintenance as office_maintenance
 from panel.blueprints.office.operations import setting_texts as office_setting_texts
 from panel.blueprints.office.operations import settings as office_settings
+from panel.blueprints.office.operations import tool_retirement as office_tool_retirement
 from panel.blueprints.orders import mass as orders_mass
 from panel.blueprints.orders import new as orders_new
 from panel.blueprints.shared import kept_forms
@@ -131,6 +132,7 @@ OFFICE_FORM_RENDERERS: Mapping[str, Callable[[ExpiredForm], ResponseReturnValue]
     "office_announcements.draft": office_announcements.form_again,
     "office_announcements.edit": office_announcements.form_again,
     "office_maintenance.close": office_maintenance.form_again,
+    "office_tool_retirement.schedule": office_tool_retirement.form_again,
     "office_order.apply_action": office_order.form_again,
     "office_order.give": office_order.form_again,
     "office_order.set_status": office_order.form_again,

@@ -71,6 +71,7 @@ from panel.models.stored_setting import StoredSetting
 from panel.models.telegram import TelegramBot, TelegramLink, TelegramMessage
 from panel.models.ticket import CannedAnswer, Ticket, TicketEntry, TicketImage
 from panel.models.tool import (
+    RETIREMENT,
     Catalogue,
     CategoryMargin,
     CategoryPlace,
@@ -98,6 +99,7 @@ __all__ = [
     "IS_OPEN_ATTEMPT",
     "IS_OPEN_REFILL",
     "IS_SETTLING",
+    "RETIREMENT",
     "SETTLING_KINDS",
     "Account",
     "AccountDay",

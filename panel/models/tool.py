@@ -217,8 +217,14 @@ class TermsRound(Base):
     ended_at: Mapped[datetime | None]
 
 
+RETIREMENT = '{"retired": "yes"}'
+
+
 class ScheduledTerms(Base):
-    """A change of a tool's terms that takes effect later: pending until it is applied, canceled or impossible."""
+    """A change of a tool's terms that takes effect later: pending until it is applied, canceled or impossible.
+
+    Its retirement is one too: the tool is hidden then.
+    """
 
     __tablename__ = "scheduled_terms"
     __table_args__ = (
@@ -233,7 +239,7 @@ class ScheduledTerms(Base):
 
     id: Mapped[int] = mapped_column(primary_key=True)
     tool_id: Mapped[int] = mapped_column(ForeignKey("tools.id"), index=True)
-    # JSON: the changed fields and their values, as an operator writes them.
+    # JSON: the changed fields and their values, as an operator writes them; RETIREMENT for the tool's retirement.
     changes: Mapped[str]
     effective_at: Mapped[datetime]
     reason: Mapped[str]
@@ -247,3 +253,7 @@ class ScheduledTerms(Base):
     # The rounds of mails that announced it, and that withdrew it.
     announced_round: Mapped[int | None]
     withdrawn_round: Mapped[int | None]
+
+    @property
+    def is_retirement(self) -> bool:
+        return self.changes == RETIREMENT

@@ -54,6 +54,7 @@ class ToolNews:
     path: str
     fields: tuple[FieldChange, ...] = ()
     at: datetime | None = None
+    is_retirement: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,14 +67,17 @@ class _Subject:
     before: Terms
     after: Terms
     at: datetime | None = None
+    is_retirement: bool = False
 
     def news(self, prices: PriceList) -> ToolNews | None:
         """What customers with these prices read of it; None where nothing differs for them."""
         if self.kind is NewsKind.RETIRED:
             return ToolNews(self.kind, self.tool_id, self.before.name, "")
         fields = terms_changes.differences(self.before, self.after, prices=prices)
+        if self.is_retirement:
+            fields = (scheduled_terms.NO_NEW_ORDERS,)
         name, path = self.after.name, f"/tools/{self.slug}"
-        return ToolNews(self.kind, self.tool_id, name, path, fields, self.at) if fields else None
+        return ToolNews(self.kind, self.tool_id, name, path, fields, self.at, self.is_retirement) if fields else None
 
 
 def is_due(*, now: datetime) -> bool:
@@ -221,7 +225,10 @@ def _scheduled(kind: NewsKind, number: int) -> list[_Subject]:
     column = SCHEDULED.c.withdrawn_round if is_ended else SCHEDULED.c.announced_round
     ids = db.session.scalars(select(SCHEDULED.c.id).where(column == number)).all()
     found = scheduled_terms.pending(of=ids, also_ended=is_ended) if ids else []
-    return [_Subject(kind, each.tool_id, each.slug, each.before, each.after, each.effective_at) for each in found]
+    return [
+        _Subject(kind, each.tool_id, each.slug, each.before, each.after, each.effective_at, each.is_retirement)
+        for each in found
+    ]
 
 
 def _notify(user_id: int, news: Sequence[ToolNews], *, round_number: int, now: datetime) -> None:

@@ -73,6 +73,11 @@ OFFICE = [
     KeptFormCase("office_tickets.note", "/office/tickets/{ticket}/notes", {"note": TEXT}),
     KeptFormCase("office_canned_answers.add", "/office/canned-answers", {"name": "Late", "text": TEXT}),
     KeptFormCase("office_announcements.draft", "/office/announcements", {"title": "Late", "text": TEXT}),
+    KeptFormCase(
+        "office_tool_retirement.schedule",
+        "/office/tools/page-visits/retirement",
+        {"retires_from": "2026-12-24 14:05", "retire_reason": "Too slow"},
+    ),
     KeptFormCase("office_maintenance.close", "/office/maintenance", {"reason": "Late", "until": "2026-12-24 14:05"}),
     KeptFormCase(
         "office_incidents.open_incident", "/office/incidents", {"title": "Slow", "text": TEXT, "phase": "planned"}

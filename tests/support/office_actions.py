@@ -74,9 +74,8 @@ def resume(world: World, who: User) -> None:
 
 
 def cancel_scheduled(world: World, who: User) -> None:
-    tool, now = tool_settings.lock_tool(world.tool), utc_now()
-    made = scheduled_terms.schedule(
-        tool, {"maximum": "77777"}, effective_at=NEXT_WEEK, reason="A test.", actor="root", now=now
+    made = scheduled_terms.schedule_retirement(
+        world.tool, effective_at=NEXT_WEEK, reason="A test.", actor="root", now=(now := utc_now())
     )
     scheduled_terms.cancel(world.tool, made.id, reason="A test.", actor=who.email, now=now)
 
@@ -374,6 +373,10 @@ ACTIONS: dict[str, tuple[Action, Call]] = {
         lambda w, who: scheduled_terms.schedule(
             tool_settings.lock_tool(w.tool), {"maximum": "77777"}, effective_at=NEXT_WEEK, **WHY, **by(who)
         ),
+    ),
+    "catalogue.scheduled_terms.schedule_retirement": (
+        Action.MANAGE_CATALOGUE,
+        lambda w, who: scheduled_terms.schedule_retirement(w.tool, effective_at=NEXT_WEEK, **WHY, **by(who)),
     ),
     "catalogue.scheduled_terms.cancel": (Action.MANAGE_CATALOGUE, cancel_scheduled),
     "office.tool_editor.add": (

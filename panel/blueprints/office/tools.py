@@ -66,7 +66,7 @@ def add() -> ResponseReturnValue:
 
 @bp.get("/tools/<slug>")
 def show(slug: str) -> ResponseReturnValue:
-    tool = _found(slug)
+    tool = found(slug)
     return _page(tool, tool_editor.typed_of(tool))
 
 
@@ -74,13 +74,13 @@ def show(slug: str) -> ResponseReturnValue:
 @bp.get("/tools/new/check", action=Action.MANAGE_CATALOGUE)
 def back(slug: str = "new") -> ResponseReturnValue:
     """Redirect a reload of a check page's address to the form."""
-    return redirect(f"/office/tools/{_found(slug).slug}" if slug != "new" else "/office/tools/new", code=303)
+    return redirect(f"/office/tools/{found(slug).slug}" if slug != "new" else "/office/tools/new", code=303)
 
 
 @bp.post("/tools/<slug>/check")
 def check(slug: str) -> ResponseReturnValue:
     """Check page with the old and new value of each changed field, before anything is saved."""
-    tool, fields = _found(slug), _dated_fields()
+    tool, fields = found(slug), _dated_fields()
     try:
         return _check_page(tool, fields, version=typed("version"), reason="")
     except BadTool as error:
@@ -91,7 +91,7 @@ def check(slug: str) -> ResponseReturnValue:
 
 @bp.post("/tools/<slug>")
 def save(slug: str) -> ResponseReturnValue:
-    tool, fields = _found(slug), _dated_fields()
+    tool, fields = found(slug), _dated_fields()
     try:
         effective_at = _effective_at()
         form = {"version": typed("version"), "reason": typed("reason"), "actor": operator().email}
@@ -115,7 +115,7 @@ def save(slug: str) -> ResponseReturnValue:
 
 @bp.post("/tools/<slug>/scheduled/<int:scheduled_id>/cancel")
 def cancel_scheduled(slug: str, scheduled_id: int) -> ResponseReturnValue:
-    tool = _found(slug)
+    tool = found(slug)
     try:
         with transaction():
             scheduled_terms.cancel(
@@ -125,13 +125,13 @@ def cancel_scheduled(slug: str, scheduled_id: int) -> ResponseReturnValue:
         return _page(tool, tool_editor.typed_of(tool), {"cancel_reason": error.message}), 422
     except PanelError as error:
         return _refused(slug, error)
-    flash("The scheduled change is canceled. The terms stay as they are.")
+    flash("The scheduled change is canceled. The tool stays as it is.")
     return redirect(url_for("office_tools.show", slug=slug), code=303)
 
 
 @bp.post("/tools/<slug>/<any(hide, show):action>")
 def show_or_hide(slug: str, action: str) -> ResponseReturnValue:
-    _found(slug)
+    found(slug)
     try:
         with transaction():
             tool_editor.show_or_hide(
@@ -146,7 +146,7 @@ def show_or_hide(slug: str, action: str) -> ResponseReturnValue:
 @bp.post("/tools/<slug>/leave-to-import")
 def leave_to_import(slug: str) -> ResponseReturnValue:
     """Let the provider's next import set a field again."""
-    _found(slug)
+    found(slug)
     try:
         with transaction():
             tool_settings.leave_to_import(slug, typed("field"), actor=operator().email, now=utc_now())
@@ -161,7 +161,7 @@ def form_again(error: ExpiredForm) -> ResponseReturnValue:
     slug: str = (request.view_args or {}).get("slug", "")
     if not slug:
         return _new_page(typed("slug"), _fields(), by_field(error)), error.http_status
-    return _page(_found(slug), _dated_fields(), by_field(error), version=typed("version")), error.http_status
+    return _page(found(slug), _dated_fields(), by_field(error), version=typed("version")), error.http_status
 
 
 def _fields() -> dict[str, str]:
@@ -181,7 +181,8 @@ def _effective_at() -> datetime | None:
         raise BadTool({scheduled_terms.DATE_FIELD: error.message}) from error
 
 
-def _found(slug: str) -> ToolOffer:
+def found(slug: str) -> ToolOffer:
+    """The tool, hidden or not; 404 without one."""
     tool = catalogue_tools.find_any(slug)
     if tool is None:
         abort(404)
@@ -190,7 +191,7 @@ def _found(slug: str) -> ToolOffer:
 
 def _refused(slug: str, error: PanelError) -> ResponseReturnValue:
     """The tool's current page with the error."""
-    tool = _found(slug)
+    tool = found(slug)
     return _page(tool, tool_editor.typed_of(tool), by_field(error)), status_of(error)
 
 
@@ -224,11 +225,20 @@ def _page(tool: ToolOffer, fields: dict[str, str], errors: dict[str, str] | None
         by_hand=tool_editor.by_hand(tool.slug),
         choices=_choices(),
         providers=[route.provider_name for route in routes.of_tool(tool.tool_id)],
+        retires_from=typed("retires_from"),
+        retire_reason=typed("retire_reason"),
         **_form_table(),
     )
 
 
+def page(tool: ToolOffer, errors: dict[str, str]) -> str:
+    """The tool's page as it is now, with the errors of a form that stands beside the editor."""
+    return _page(tool, tool_editor.typed_of(tool), errors)
+
+
 def _labeled(scheduled: ScheduledTerms) -> list[tuple[str, str]]:
+    if scheduled.is_retirement:
+        return [("Retired", "no new orders")]
     return [(tool_editor.LABELS[field], text) for field, text in scheduled_terms.changes_of(scheduled).items()]
 
 

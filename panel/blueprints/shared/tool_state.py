@@ -31,6 +31,7 @@ class UpcomingTerms:
 
     at: datetime
     fields: tuple[FieldChange, ...]
+    is_retirement: bool
 
     @property
     def words(self) -> str:
@@ -72,7 +73,7 @@ def _upcoming(tool_id: int, *, catalogue_version: int) -> UpcomingTerms | None:
     cache: LRUCache[int, Mapping[int, PendingChange]] = current_app.extensions[EXTENSION]
     found = cache.get_or_make(catalogue_version, _pending).get(tool_id)
     fields = found.fields(own_prices()) if found else ()
-    return UpcomingTerms(found.effective_at, fields) if found and fields else None
+    return UpcomingTerms(found.effective_at, fields, found.is_retirement) if found and fields else None
 
 
 def _pending() -> Mapping[int, PendingChange]:

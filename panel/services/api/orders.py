@@ -10,17 +10,18 @@ from datetime import datetime, timedelta
 from functools import lru_cache, partial
 from typing import Any
 
-from sqlalchemy import ARRAY, BigInteger, Select, bindparam, func, literal_column, or_, select
+from sqlalchemy import ARRAY, BigInteger, Select, bindparam, func, literal, literal_column, or_, select
 
 from panel.db import db, table_of
 from panel.domain import links, money
 from panel.domain.errors import BadInput
+from panel.domain.formatting import iso
 from panel.domain.forms.order_form import OrderForm
 from panel.domain.forms.with_form import WithForm
 from panel.domain.refill import RefillState
 from panel.domain.request_id import API_NAMED, API_UNNAMED
 from panel.domain.status import Status
-from panel.models import Order, Provider, Refill, Terms, Tool
+from panel.models import RETIREMENT, Order, Provider, Refill, ScheduledTerms, Terms, Tool
 from panel.services import delivery_times
 from panel.services.api import spend_caps, test_customers
 from panel.services.api.keys import Holder
@@ -59,11 +60,14 @@ class Service(WithForm):
     order_type: str
     quantity_rule: str
     own_fields: str
+    # From when it takes no new orders, as announced.
+    retires_at: datetime | None
     # Median seconds from placing to Completed as digits; empty while too few orders were measured.
     average_time: str = ""
 
     def entry(self) -> dict[str, Any]:
         """The tool as `services` lists it, without its measured time."""
+        retires = {} if self.retires_at is None else {"retires_at": iso(self.retires_at)}
         return {
             "service": self.tool_id,
             "name": self.name,
@@ -76,6 +80,7 @@ class Service(WithForm):
             "cancel": self.can_cancel,
             "dripfeed": self.form.has_drip_feed,
             "desc": self.summary,
+            **retires,
         }
 
 
@@ -116,6 +121,16 @@ _REFILLS = {
     engine: select(REFILLS.c.id, REFILLS.c.state).join(ORDERS, ORDERS.c.id == REFILLS.c.order_id).where(_MINE, among)
     for engine, among in _among(REFILLS.c.id).items()
 }
+_RETIRES_AT = (
+    select(ScheduledTerms.effective_at)
+    .where(
+        ScheduledTerms.tool_id == Tool.id,
+        ScheduledTerms.ended_at.is_(None),
+        ScheduledTerms.changes == literal(RETIREMENT, literal_execute=True),
+    )
+    .correlate(Tool)
+    .scalar_subquery()
+)
 _SERVICES = (
     select(
         Tool.id,
@@ -130,6 +145,7 @@ _SERVICES = (
         Terms.order_type,
         Terms.quantity_rule,
         Terms.own_fields,
+        _RETIRES_AT,
         Terms.link_pattern,
         Terms.link_example,
         Provider.kind.label("provider_kind"),

@@ -14,7 +14,7 @@ from sqlalchemy import select, update
 from panel.db import db, execute_write, lock_rows
 from panel.domain.errors import ActionRefused, BadInput, NotFound
 from panel.domain.lists.list_filters import MAX_ID
-from panel.models import Catalogue, MailedTerms, Provider, ScheduledTerms, Terms, TermsRound, Tool
+from panel.models import RETIREMENT, Catalogue, MailedTerms, Provider, ScheduledTerms, Terms, TermsRound, Tool
 from panel.services import audit_log
 from panel.services.catalogue import simulated_tools, terms_changes, tool_settings, tools
 from panel.services.catalogue.customer_prices import LIST_PRICES, PriceList
@@ -25,6 +25,7 @@ from panel.services.catalogue.terms_changes import FieldChange
 FIELDS = tool_settings.TERMS
 MIN_AHEAD, MAX_AHEAD = timedelta(hours=1), timedelta(days=365)
 MAX_LISTED = 5
+NO_NEW_ORDERS = FieldChange("New orders", "accepted", "no longer accepted")
 DATE_FIELD = "effective_from"
 
 
@@ -39,9 +40,12 @@ class PendingChange:
     made_at: datetime
     before: Terms
     after: Terms
+    is_retirement: bool = False
 
     def fields(self, prices: PriceList = LIST_PRICES) -> tuple[FieldChange, ...]:
         """What customers with these prices read of it; empty where nothing changes for them."""
+        if self.is_retirement:
+            return (NO_NEW_ORDERS,)
         return terms_changes.differences(self.before, self.after, prices=prices)
 
 
@@ -59,18 +63,33 @@ def schedule(
     present = tools.find_any(tool.slug)
     assert present is not None, "a tool has terms"
     tool_settings.changed_terms(tools.terms_of(present), changes)
+    return _add(tool, json.dumps(dict(changes)), effective_at=effective_at, reason=reason, actor=actor, now=now)
+
+
+def schedule_retirement(slug: str, *, effective_at: datetime, reason: str, actor: str, now: datetime) -> ScheduledTerms:
+    """Announce that the tool is retired: hidden then, while its orders go on. Raises as `schedule`, and NotFound."""
+    reason = audit_log.checked_reason(reason)
+    check_date(effective_at, now=now)
+    tool = tool_settings.lock_tool(slug)
+    if tool.is_hidden:
+        raise ActionRefused(f"The tool {slug} is hidden already.")
+    return _add(tool, RETIREMENT, effective_at=effective_at, reason=reason, actor=actor, now=now)
+
+
+def _add(tool: Tool, changes: str, *, effective_at: datetime, reason: str, actor: str, now: datetime) -> ScheduledTerms:
     if any(each.ended_at is None for each in of_tool(tool.id)):
         raise ActionRefused("A change of this tool is scheduled already. Cancel it first.")
     made = ScheduledTerms(
         tool_id=tool.id,
-        changes=json.dumps(dict(changes)),
+        changes=changes,
         effective_at=effective_at,
         reason=reason,
         actor=actor,
         made_at=now,
     )
     db.session.add(made)
-    detail = f"{reason} (from {effective_at:%Y-%m-%d %H:%M} UTC: {_listed(changes)})"
+    db.session.flush()
+    detail = f"{reason} (from {effective_at:%Y-%m-%d %H:%M} UTC: {_listed(changes_of(made))})"
     tool_settings.record_change(tool, "tools schedule", detail, actor=actor, now=now)
     return made
 
@@ -141,6 +160,9 @@ def apply_next(*, now: datetime) -> bool:
     present = tools.find_any(tool.slug)
     assert present is not None, "a tool has terms"
     found.ended_at = now
+    if found.is_retirement:
+        _retire(found, tool, present.terms_id, now=now)
+        return True
     changes = changes_of(found)
     try:
         written = tool_settings.changed_terms(tools.terms_of(present), changes)
@@ -152,6 +174,20 @@ def apply_next(*, now: datetime) -> bool:
     detail = f"{found.reason} (scheduled by {found.actor}: {_listed(changes)})"
     tool_settings.record_change(tool, "tools schedule apply", detail, actor="panel", now=now)
     return True
+
+
+def _retire(found: ScheduledTerms, tool: Tool, terms_id: int, *, now: datetime) -> None:
+    """Hide the tool, unless an operator was faster. Its orders, and the terms they were placed under, stay."""
+    found.terms_id = terms_id
+    if tool.is_hidden:
+        return
+    tool.is_hidden = True
+    tool.set_by_hand = " ".join(sorted({*tool.set_by_hand.split(), "hidden"}))
+    if found.announced_round is not None and not _is_being_mailed(found.announced_round):
+        # Customers were mailed about it ahead, as with changed terms.
+        execute_write(update(MailedTerms).where(MailedTerms.tool_id == tool.id).values(is_hidden=True))
+    detail = f"{found.reason} (scheduled by {found.actor})"
+    tool_settings.record_change(tool, "tools hide", detail, actor="panel", now=now)
 
 
 def _apply(found: ScheduledTerms, tool: Tool, old_id: int, written: TermsWritten, *, now: datetime) -> None:
@@ -178,14 +214,17 @@ def _lock(scheduled_id: int) -> ScheduledTerms | None:
 
 def _pending(row: ScheduledTerms, slug: str, before: Terms) -> PendingChange | None:
     try:
-        written = tool_settings.changed_terms(tools.terms_of(before), changes_of(row))
+        written = tools.terms_of(before)
+        if not row.is_retirement:
+            written = tool_settings.changed_terms(written, changes_of(row))
     except BadInput:
         # Other terms changed since, so that this change fits no longer; applying it will say so.
         return None
     # Copies that belong to no session, so that caches can keep them.
     columns = {column.key: getattr(before, column.key) for column in Terms.__mapper__.column_attrs}
     after = Terms(**columns | {name: getattr(written, name) for name in TermsWritten.__dataclass_fields__})
-    return PendingChange(row.id, row.tool_id, slug, row.effective_at, row.made_at, Terms(**columns), after)
+    terms = (Terms(**columns), after)
+    return PendingChange(row.id, row.tool_id, slug, row.effective_at, row.made_at, *terms, row.is_retirement)
 
 
 def changes_of(found: ScheduledTerms) -> dict[str, str]:

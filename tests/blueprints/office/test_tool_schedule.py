@@ -13,7 +13,7 @@ from panel.models import ScheduledTerms, User
 from panel.services.catalogue import scheduled_terms
 from panel.services.office import price_groups
 from tests.blueprints.office.test_tools import form, offer, save
-from tests.support.factories import LINK, NOON, a_customer, a_tool, signed_in
+from tests.support.factories import LINK, NOON, a_customer, a_tool, an_order, signed_in
 from tests.support.page_text import text_of
 
 DAY = timedelta(days=1)
@@ -137,3 +137,39 @@ def test_pages_follow_as_soon_as_it_takes_effect(office: FlaskClient, app: Flask
         assert "$2.00 per 1,000" in page and "From" not in page
     assert "Price per 1,000 $2.00, was $1.00" in text_of(visitor.get("/updates").text)
     assert "Took effect on" in text_of(office.get("/office/tools/page-visits").text)
+
+
+def test_retirement_shows_whom_it_concerns_and_is_read_everywhere_until_withdrawn(
+    app: Flask, office: FlaskClient
+) -> None:
+    tool = a_tool("page-visits")
+    customer = a_customer("10")
+    an_order(customer=customer, tool=tool)
+    fields = {"retires_from": DATE, "retire_reason": "The provider ends it."}
+
+    asked = text_of(office.post("/office/tools/page-visits/retirement", data=fields).text)
+    pages = customers_pages(app, customer)
+    answer = office.post("/office/tools/page-visits/retirement", data={**fields, "confirmed": "yes"})
+
+    assert "Open orders, which go on 1" in asked and "Schedule the retirement" in asked
+    assert not any("no longer accepted" in page for page in pages.values())
+    assert answer.status_code == 303
+    announced = customers_pages(app, customer)
+    assert {name for name, page in announced.items() if "no longer accepted" not in page} == set()
+    editor = text_of(office.get("/office/tools/page-visits").text)
+    assert "Retired: no new orders" in editor and "Retire this tool later" not in editor
+    (made,) = scheduled_terms.of_tool(tool.id)
+    form = {"cancel_reason": "It stays."}
+    assert office.post(f"/office/tools/page-visits/scheduled/{made.id}/cancel", data=form).status_code == 303
+    assert not any("no longer accepted" in page for page in customers_pages(app, customer).values())
+
+
+@pytest.mark.parametrize("wrong", ["soon", "2001-01-01 10:00"])
+def test_a_wrong_date_of_retirement_keeps_what_was_typed(office: FlaskClient, wrong: str) -> None:
+    a_tool("page-visits")
+
+    form = {"retire_reason": "It ends.", "retires_from": wrong}
+    page = office.post("/office/tools/page-visits/retirement", data=form)
+
+    assert page.status_code == 422 and 'id="retires_from-error"' in page.text
+    assert 'value="It ends."' in page.text and f'value="{wrong}"' in page.text

@@ -8,14 +8,19 @@ from sqlalchemy import select
 
 from panel.db import db, transaction
 from panel.domain.errors import ActionRefused, BadInput, NotFound, TermsChanged
+from panel.domain.formatting import iso
+from panel.domain.status import Status
 from panel.models import AuditLogEntry, Mail, Order, ScheduledTerms, Terms, Tool
 from panel.services import terms_notifications
-from panel.services.catalogue import scheduled_terms, tool_settings
+from panel.services.api import orders as api_orders
+from panel.services.catalogue import scheduled_terms, terms_changes, tool_settings
+from panel.services.catalogue.terms_changes import ChangeKind
+from panel.services.office import tool_editor
 from panel.services.orders import placing
 from panel.services.orders.placing import Placing
 from tests.services.test_terms_notifications import a_user_of, mails, set_price, steps
 from tests.support.concurrently import run_concurrently
-from tests.support.factories import LINK, NOON, a_customer, a_tool, new_terms, reload
+from tests.support.factories import LINK, NOON, a_customer, a_tool, an_order, new_terms, reload
 from tests.support.repeats import repetitions
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
@@ -226,3 +231,75 @@ def test_no_order_is_charged_a_price_that_its_check_page_did_not_show(app: Flask
         with pytest.raises(TermsChanged):
             place(99)
     assert db.session.scalars(select(Mail)).all() == []
+
+
+def retire(tool: Tool) -> int:
+    with transaction():
+        made = scheduled_terms.schedule_retirement(tool.slug, effective_at=THEN, **BY, now=NOON)
+        db.session.flush()
+        return made.id
+
+
+def test_a_retired_tool_is_hidden_once_when_it_is_due_and_its_orders_go_on(app: Flask) -> None:
+    tool = a_tool()
+    order = an_order(tool=tool)
+    retire(tool)
+
+    early = apply_all(days=6)
+    at_once = run_concurrently(app, [lambda: apply_all(days=7)] * 4)
+
+    assert (early, sum(at_once), reload(tool).is_hidden) == (0, 1, True)
+    assert Status(reload(order).status).is_open and len(versions(tool)) == 1
+    actions = db.session.scalars(select(AuditLogEntry.action).order_by(AuditLogEntry.id)).all()
+    assert actions == ["tools schedule", "tools hide"]
+    (change,) = terms_changes.newest()
+    assert change.kind is ChangeKind.RETIRED
+
+
+def test_customers_are_mailed_once_that_a_tool_will_be_retired_and_again_if_it_will_not() -> None:
+    plays, visits = a_tool("plays"), a_tool("visits")
+    customer = a_user_of(plays, visits)
+    steps(now=NOON)
+    retire(plays)
+    withdrawn = retire(visits)
+
+    steps(now=NOON)
+    steps(now=NOON + HOUR)
+    cancel(visits, withdrawn)
+    steps(now=NOON + DAY)
+    steps(now=NOON + 2 * DAY)
+    apply_all()
+    steps(now=NOON + 8 * DAY)
+    steps(now=NOON + 9 * DAY)
+
+    assert reload(customer).id == db.session.scalars(select(Mail.user_id).distinct()).one()
+    ahead, taken_back = mails()
+    assert ahead.text.count("New orders: no longer accepted (now: accepted)") == 2
+    assert "won’t happen" in taken_back.subject
+
+
+def test_a_tool_that_was_hidden_meanwhile_stays_so_and_a_second_change_is_refused() -> None:
+    tool = a_tool()
+    retire(tool)
+    with pytest.raises(ActionRefused, match="scheduled already"):
+        schedule(tool, minimum="20")
+    with transaction():
+        tool_editor.show_or_hide(tool.slug, is_hidden=True, **BY, now=NOON)
+
+    assert apply_all() == 1
+
+    assert reload(tool).is_hidden
+    with pytest.raises(ActionRefused, match="hidden already"):
+        retire(tool)
+
+
+def test_the_list_of_services_names_the_day_until_it_is_withdrawn() -> None:
+    tool = a_tool()
+    (before,) = api_orders.listed_services()
+    number = retire(tool)
+    (after,) = api_orders.listed_services()
+    cancel(tool, number)
+    (again,) = api_orders.listed_services()
+
+    assert after.entry() == {**before.entry(), "retires_at": iso(THEN)}
+    assert again.entry() == before.entry()
