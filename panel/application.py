@@ -1,5 +1,8 @@
 """Application factory: `create_app()` returns the whole site for any WSGI server."""
 
+from collections.abc import Callable
+from typing import Any
+
 from flask import Blueprint, Flask
 
 from panel import assets, cli, logs, middleware, security
@@ -91,6 +94,7 @@ from panel.blueprints.shared import (
     htmx,
     incident_banner,
     own_prices,
+    page_frame,
     template_globals,
     tool_state,
     url_converters,
@@ -177,6 +181,13 @@ BLUEPRINTS: tuple[Blueprint, ...] = (
 )
 
 
+class SyncFlask(Flask):
+    """Flask without coroutines: no view or hook is one, so none is inspected in each request."""
+
+    def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
+        return func
+
+
 def create_app(settings: Settings | None = None, *, is_web: bool = False) -> Flask:
     """The site with the given settings, or those of the environment. Raises WrongSetting.
 
@@ -184,7 +195,7 @@ def create_app(settings: Settings | None = None, *, is_web: bool = False) -> Fla
     """
     settings = settings or settings_module.load()
     instance_folder.prepare(settings)
-    app = Flask(
+    app = SyncFlask(
         "panel",
         root_path=str(ROOT),
         instance_path=str(settings.instance),
@@ -209,6 +220,7 @@ def create_app(settings: Settings | None = None, *, is_web: bool = False) -> Fla
     auth.init_app(app)
     htmx.init_app(app)
     template_globals.init_app(app)
+    page_frame.init_app(app)
     own_prices.init_app(app)
     incident_banner.init_app(app)
     tool_state.init_app(app)

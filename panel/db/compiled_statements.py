@@ -17,7 +17,7 @@ from sqlalchemy import (
     ColumnElement,
     Connection,
     Dialect,
-    Select,
+    SelectBase,
     Text,
     TypeDecorator,
     any_,
@@ -146,7 +146,7 @@ class _Compiled:
         processors = [kinds[name].bind_processor(dialect) for name in names]
         self._binds = [(place, process) for place, process in enumerate(processors) if process is not None]
         self._results: list[tuple[int, Processor]] = []
-        if isinstance(statement, Select):
+        if isinstance(statement, SelectBase):
             for place, column in enumerate(statement.selected_columns):
                 process = column.type.dialect_impl(dialect).result_processor(dialect, None)
                 if process is not None:

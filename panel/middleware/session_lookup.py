@@ -1,39 +1,31 @@
 """Session lookup before Flask: verify the session cookie's signature, then read session and person in one query."""
 
-from functools import lru_cache
 from typing import Any, cast
 from wsgiref.types import WSGIEnvironment
 
 from flask import Flask
-from flask.sessions import SecureCookieSessionInterface
 from itsdangerous import BadSignature
 
+from panel.blueprints.shared.signed_sessions import SignedSessions
 from panel.clock import utc_now
 from panel.db import db
 from panel.db.read_only import Reader, read_lock, reader
-from panel.security.request_identity import cookies_of, is_session_cookie
-from panel.services.accounts.sessions import FIND, TOKEN_KEY, PageVersions, SignedIn, from_row, time_bounds, token_hash
+from panel.security.request_identity import cookies_of
+from panel.services.accounts.sessions import PageVersions, SignedIn, committed_reader, from_row, time_bounds
 from panel.services.page_version import PAGE_VERSIONS
-
-MAX_COOKIES = 10_000
 
 
 class SessionLookup:
     """Who a request's session belongs to, as the database says now. None if nobody is logged in, or in any doubt."""
 
     def __init__(self, app: Flask) -> None:
-        serializer = cast(SecureCookieSessionInterface, app.session_interface).get_signing_serializer(app)
-        if serializer is None:
-            raise ValueError("an app without a secret key has no sessions")
         self.cookie_name: str = app.config["SESSION_COOKIE_NAME"]
         self.public_url: str = app.config["PANEL"].public_url
-        self._serializer = serializer
-        # A valid signature stays valid, so it is verified once. What raises is not cached.
-        self._verified = lru_cache(MAX_COOKIES)(self._verify)
+        self._app, self._sessions = app, cast(SignedSessions, app.session_interface)
         with app.app_context():
             self._lock = read_lock(db.engine)
             self._read_versions = reader(db.engine, PAGE_VERSIONS)
-            self._read_signed_in = reader(db.engine, FIND)
+            self._read_signed_in = committed_reader()
 
     def cookie_of(self, environ: WSGIEnvironment) -> str | None:
         """The session cookie as Flask reads it; None for a visitor."""
@@ -64,20 +56,13 @@ class SessionLookup:
         return (token, rows[0]) if rows else None
 
     def _tokens_of(self, environ: WSGIEnvironment) -> tuple[str, str] | None:
+        """The session token in the cookie, and its hash."""
         cookie = self.cookie_of(environ)
         try:
-            return self._verified(cookie) if cookie else None
+            found = self._sessions.verified(self._app, cookie) if cookie else None
         except BadSignature:
             return None
-
-    def _verify(self, cookie: str) -> tuple[str, str]:
-        """The session token in this cookie, and its hash. Raises BadSignature."""
-        if not is_session_cookie(cookie):
-            raise BadSignature("not a cookie of ours")
-        token = self._serializer.loads(cookie).get(TOKEN_KEY)
-        if not isinstance(token, str):
-            raise BadSignature("a session of nobody")
-        return token, token_hash(token)
+        return (found.token, found.token_hash) if found is not None and found.token else None
 
 
 def address_of(environ: WSGIEnvironment) -> str:

@@ -12,10 +12,9 @@ from urllib.parse import urlsplit
 from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 from flask import Flask, abort, current_app, request
-from flask_limiter import Limiter
 from flask_wtf.csrf import CSRFProtect
 from limits import RateLimitItemPerMinute
-from limits.strategies import RateLimiter
+from limits.storage import Storage, storage_from_string
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from panel.logs import REQUEST_ID, new_request_id
@@ -32,7 +31,7 @@ REQUESTS_A_MINUTE = 1200
 API_PATHS = ("/api/v2", "/api/v2/")
 # One-click unsubscribe requests come from the mail program's site; the token in the URL authorizes them.
 CROSS_SITE_ENDPOINTS = frozenset({"notices.unsubscribe"})
-LIMITER = "panel.limiter"
+LIMITS = "panel.rate_limits"
 
 POLICY = (
     "default-src 'none'",
@@ -84,17 +83,8 @@ def init_app(app: Flask) -> None:
     app.before_request(reject_cross_site_requests)
     app.before_request(check_fields)
     csrf.init_app(app)
-    limiter = Limiter(
-        client_network,
-        storage_uri=rate_limits.storage_url(settings.limits_url),
-        default_limits=[f"{REQUESTS_A_MINUTE} per minute"],
-        application_limits=[],
-        strategy="fixed-window",
-    )
-    limiter.request_filter(is_direct_loopback)
-    limiter.request_filter(is_api_call)
-    limiter.init_app(app)
-    app.extensions[LIMITER] = limiter
+    app.extensions[LIMITS] = storage_from_string(rate_limits.storage_url(settings.limits_url))
+    app.before_request(limit_rate)
 
 
 def session_cookie_name(settings: Settings) -> str:
@@ -118,6 +108,15 @@ def reject_cross_site_requests() -> None:
 def _own_origins() -> tuple[str, str]:
     public = urlsplit(current_app.config["PANEL"].public_url)
     return request.host_url.rstrip("/"), f"{public.scheme}://{public.netloc}"
+
+
+def limit_rate() -> None:
+    """429 above the limit of requests that a network may send to one endpoint in a minute."""
+    if request.endpoint is None or is_api_call() or is_direct_loopback():
+        return
+    who = f"{client_network()}/{request.endpoint}"
+    if hit_rate_limit(current_app, who, most_a_minute=REQUESTS_A_MINUTE).is_over:
+        abort(429)
 
 
 def client_network() -> str:
@@ -146,20 +145,18 @@ def is_api_call() -> bool:
 
 def hit_rate_limit(app: Flask, who: str, *, most_a_minute: int) -> RateLimitUse:
     """Count one request of `who` in this minute, and say how much of the limit is left."""
-    rates: RateLimiter = app.extensions[LIMITER].limiter
+    storage: Storage = app.extensions[LIMITS]
     limit = _per_minute(most_a_minute)
     key = limit.key_for(who)
     # As the library's fixed window counts, without asking for the count a second time.
-    count = rates.storage.incr(key, limit.get_expiry())
-    return RateLimitUse(
-        most_a_minute, max(0, most_a_minute - count), rates.storage.get_expiry(key), count > most_a_minute
-    )
+    count = storage.incr(key, limit.get_expiry())
+    return RateLimitUse(most_a_minute, max(0, most_a_minute - count), storage.get_expiry(key), count > most_a_minute)
 
 
 def is_rate_limited(app: Flask, who: str, *, most_a_minute: int) -> bool:
     """Whether `who` has used up this minute's limit; counts nothing."""
-    rates: RateLimiter = app.extensions[LIMITER].limiter
-    return rates.storage.get(_per_minute(most_a_minute).key_for(who)) >= most_a_minute
+    storage: Storage = app.extensions[LIMITS]
+    return storage.get(_per_minute(most_a_minute).key_for(who)) >= most_a_minute
 
 
 _per_minute = cache(RateLimitItemPerMinute)

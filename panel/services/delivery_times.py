@@ -3,7 +3,7 @@
 The newest orders are read once a minute for all figures of all pages.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
 
@@ -87,6 +87,7 @@ class _Reading:
     orders: tuple[_Ended, ...]
     # The same by tool, since the office and the catalogue ask for each tool.
     of_tools: dict[int, list[_Ended]]
+    p90_to_start: dict[int, int]
 
 
 def time_to_completion(tool_id: int | None = None, *, now: datetime) -> Measure | None:
@@ -100,11 +101,19 @@ def time_to_completion(tool_id: int | None = None, *, now: datetime) -> Measure 
 
 def time_to_start(tool_id: int | None = None, *, provider_id: int | None = None, now: datetime) -> Measure | None:
     """From placing to the first delivery, over orders ended in the window; None if there are too few."""
+    ended = _ended_orders(tool_id, now=now)
+    return _time_to_start(order for order in ended if provider_id in (None, order.provider_id))
+
+
+def _time_to_start(orders: Iterable[_Ended]) -> Measure | None:
     return measure(
-        (order.started_at - order.placed_at) // timedelta(seconds=1)
-        for order in _ended_orders(tool_id, now=now)
-        if order.started_at is not None and provider_id in (None, order.provider_id)
+        (order.started_at - order.placed_at) // timedelta(seconds=1) for order in orders if order.started_at is not None
     )
+
+
+def p90_to_start(*, now: datetime) -> Mapping[int, int]:
+    """90th percentile of the time to start, in seconds, of each tool with enough orders in the window."""
+    return _reading(now=now).p90_to_start
 
 
 def time_to_end(status: Status, *, now: datetime) -> Measure | None:
@@ -185,15 +194,21 @@ def measure(durations: Iterable[int]) -> Measure | None:
 
 
 def _ended_orders(tool_id: int | None = None, *, now: datetime) -> Sequence[_Ended]:
-    reading = timed_cache.cached(CACHED_AS, lambda: _by_tool(_read(now=now)), max_age=MAX_AGE, now=now)
+    reading = _reading(now=now)
     return reading.orders if tool_id is None else reading.of_tools.get(tool_id, ())
+
+
+def _reading(*, now: datetime) -> _Reading:
+    return timed_cache.cached(CACHED_AS, lambda: _by_tool(_read(now=now)), max_age=MAX_AGE, now=now)
 
 
 def _by_tool(orders: tuple[_Ended, ...]) -> _Reading:
     of_tools: dict[int, list[_Ended]] = {}
     for order in orders:
         of_tools.setdefault(order.tool_id, []).append(order)
-    return _Reading(orders, of_tools)
+    measured = {tool_id: _time_to_start(ended) for tool_id, ended in of_tools.items()}
+    starts = {tool_id: found.p90_seconds for tool_id, found in measured.items() if found is not None}
+    return _Reading(orders, of_tools, starts)
 
 
 def _read(*, now: datetime) -> tuple[_Ended, ...]:

@@ -21,7 +21,7 @@ from panel.services.catalogue import customer_prices, routes
 from panel.services.catalogue import tools as catalogue
 from panel.services.money import audit
 from panel.services.office import queues
-from panel.services.office.queues import LatenessLimits
+from panel.services.office.queue_counts import LatenessLimits
 from panel.services.orders import dispatch, fail_over, refills, sync
 from panel.services.platform import figures, status_page
 from tests.support import ledger_oracle

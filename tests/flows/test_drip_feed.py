@@ -16,6 +16,7 @@ from panel.models import Attempt, AttemptKind, AttemptState, Order, OrderRun, Re
 from panel.providers.base import Accepted, NotSent, Outcome, Refused, Unclear
 from panel.services.money import audit, ledger
 from panel.services.office import queues, review_resolution
+from panel.services.office.queue_counts import LatenessLimits
 from panel.services.office.review_resolution import Decision, Resolution
 from panel.services.orders import cancellations, dispatch, fail_over, placing, refills, runs, sync, timeouts
 from panel.services.orders.placing import Placing
@@ -295,7 +296,7 @@ def test_final_refusal_of_a_later_run_returns_what_was_not_delivered(app: Flask)
 def test_order_between_two_runs_is_neither_late_nor_stalled(app: Flask) -> None:
     panel = DripFeedPanel()
     panel.order_id = panel.place("request-000002", interval="2880").id
-    limits = queues.LatenessLimits(dispatch_hours=24, stuck_hours=12, unconfirmed_hours=1)
+    limits = LatenessLimits(dispatch_hours=24, stuck_hours=12, unconfirmed_hours=1)
     with transaction():
         cancellations.request_cancellation(panel.order_id - 1, customer_id=panel.customer.id, now=NOON)
     panel.send()

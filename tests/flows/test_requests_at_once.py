@@ -16,7 +16,9 @@ from panel.jobs import refills as refill_sweep
 from panel.jobs import sync
 from panel.models import ApiKey, Attempt, Cancellation, LoginSession, Order, Provider, Refill, User
 from panel.services.money import ledger
+from panel.services.orders import detail as order_detail
 from panel.services.orders import refill_endings, refills, request_progress, transitions
+from panel.services.orders.detail import OwnOrder
 from tests.support import ledger_oracle
 from tests.support.api_clients import PATH, a_key
 from tests.support.concurrently import run_concurrently
@@ -78,6 +80,12 @@ def ways_to_ask(app: Flask, order: Order, *, form: str, action: str) -> list[Cal
     return [click(0), click(0), click(1), click(1), call, call]
 
 
+def _own(order: Order) -> OwnOrder:
+    own = order_detail.find(order.id, customer_id=order.customer_id)
+    assert own is not None
+    return own
+
+
 def sweep_at_once(app: Flask, sweep: Callable[..., int]) -> None:
     """Run the sweep twice, each time in several workers at the same moment."""
     for _ in range(2):
@@ -105,7 +113,7 @@ def test_a_refill_asked_for_on_all_ways_at_once_is_one_task_and_one_call(app: Fl
     assert db.session.scalar(select(func.count()).select_from(Refill)) == 1
     assert server.count("refill") == 1
     assert reload(order).status == Status.REFILL
-    (story,) = request_progress.refill_stories(order.id)
+    (story,) = request_progress.refill_stories(_own(order))
     assert [(step.label, step.at is not None) for step in story.steps] == [
         ("Asked", True),
         ("Accepted", True),
@@ -124,7 +132,7 @@ def test_concurrent_cancellations_are_one_request_one_call_and_a_refund_at_the_e
 
     answers = run_concurrently(app, ways_to_ask(app, order, form="cancellation", action="cancel"))
     sweep_at_once(app, cancellation_sweep.sweep)
-    accepted = [each.label for each in request_progress.cancellation_stories(order.id)]
+    accepted = [each.label for each in request_progress.cancellation_stories(_own(order))]
     untouched = ledger.balance_nanos(order.customer_id)
     server.answers["status"] = http_response({UPSTREAM_ID: {"status": "Partial", "remains": "400", "start_count": "1"}})
     with transaction():
@@ -219,7 +227,7 @@ def test_a_refill_by_the_simulator_and_one_by_hand_go_through_the_same_steps(app
                 ended = {"provider_refill_id": f"refill-{order.id}-{int(long_ago * 1000)}", "due_at": utc_now()}
                 db.session.execute(update(Refill).where(Refill.id == refill_id).values(**ended))
             refill_sweep.sweep(worker="test", wait=True)
-        (story,) = request_progress.refill_stories(order.id)
+        (story,) = request_progress.refill_stories(_own(order))
 
         seen = [step.label for step in story.steps]
         assert reload(order).status == Status.COMPLETED

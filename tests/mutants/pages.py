@@ -42,6 +42,10 @@ MUTANTS = (
         ("order.returned_nanos, *moved", "order.kept_nanos, *moved"),
         ("order.charge_nanos, *moved", "order.kept_nanos, *moved"),
         ("self.order.charge_nanos - self.order.kept_nanos -", "self.order.charge_nanos -"),
+    ),
+    *in_file(
+        "panel/services/orders/request_progress.py",
+        f"{ORDER} {RECEIPT}",
         ("return self.amount_nanos + sum(", "return sum("),
         ("units=order.returned_nanos //", "units=order.kept_nanos //"),
         ("amount_nanos=order.returned_nanos,", "amount_nanos=order.kept_nanos,"),
@@ -135,7 +139,7 @@ MUTANTS = (
     *in_file(
         "templates/components/site_bar.html",
         f"{FIGURES}::test_bar_and_live_regions_show_the_balance_everywhere",
-        ('<data id="balance" data-nanos="{{ my_balance_nanos() }}"', '<data id="balance" data-nanos="0"'),
+        ('<data id="balance" data-nanos="{{ parts.balance_nanos }}"', '<data id="balance" data-nanos="0"'),
     ),
     *in_file(
         "templates/tickets/_thing.html",

@@ -31,14 +31,13 @@ PRINTED_ENTRIES = 2_000
 @login_required
 def show() -> ResponseReturnValue:
     begin_snapshot()
-    free_nanos = ledger.balance_nanos(current_user.id)
-    held_nanos = ledger.held_nanos(current_user.id)
+    free_nanos, held_nanos = ledger.balance_and_held(current_user.id)
     return render_template(
         "balance/show.html",
         free_nanos=free_nanos,
         held_nanos=held_nanos,
         together_nanos=free_nanos + held_nanos,
-        lines=_lines(account_entries.last_entries(current_user.id, count=LAST_ENTRIES)),
+        lines=_lines(account_entries.last_entries(current_user.id, count=LAST_ENTRIES, balance_nanos=free_nanos)),
         open_requests=deposits.open_requests(current_user.id),
     )
 

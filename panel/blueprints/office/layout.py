@@ -3,7 +3,7 @@
 import hashlib
 from urllib.parse import urlencode
 
-from flask import Response, current_app, g, render_template, request
+from flask import Response, current_app, g, get_template_attribute, render_template, request
 from flask.sansio.app import App
 from flask.typing import ResponseReturnValue
 from flask_login import current_user
@@ -13,17 +13,18 @@ from panel import app_context
 from panel.blueprints.shared import htmx
 from panel.blueprints.shared.auth import is_local_page
 from panel.blueprints.shared.htmx import OFFICE_PAUSED, region_or_304
+from panel.blueprints.shared.navigation import OFFICE
+from panel.blueprints.shared.page_frame import framed
 from panel.clock import utc_now
 from panel.services.office import queues
-from panel.services.office.queues import LatenessLimits, Queue
+from panel.services.office.queue_counts import LatenessLimits
+from panel.services.office.queues import Queue
 from panel.settings import Settings
 
 
 def init_app(app: App) -> None:
     """Register the template globals of the office layout; queues are read at most once per request."""
-    app.jinja_env.globals.update(
-        office_queues=waiting, office_waiting=waiting_by_page, office_here=here, office_back=back
-    )
+    app.jinja_env.globals.update(office_queues=waiting, office_nav=navigation, office_here=here, office_back=back)
 
 
 def waiting() -> list[Queue]:
@@ -41,6 +42,14 @@ def waiting_by_page() -> dict[str, int]:
         if queue.name != "unconfirmed":
             counts[queue.page] = counts.get(queue.page, 0) + queue.count
     return counts
+
+
+def navigation() -> Markup:
+    """The office's navigation, with how much waits on each page."""
+    counts = waiting_by_page()
+    shown = get_template_attribute("office/components.html", "waiting_count")
+    parts = {link.path: shown(counts.get(link.path, 0)) for link in OFFICE}
+    return framed("office/_nav.html", parts | {"total": shown(sum(counts.values()), "office-total")})
 
 
 def limits() -> LatenessLimits:

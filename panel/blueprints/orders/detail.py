@@ -17,7 +17,7 @@ from panel.domain.status import Status
 from panel.services import delivery_times, public_links
 from panel.services.accounts.sessions import PageVersions
 from panel.services.delivery_times import Measure
-from panel.services.orders import cancellations, goodwill, refills, request_progress
+from panel.services.orders import cancellations, refills, request_progress
 from panel.services.orders import detail as order_detail
 from panel.services.orders.detail import OwnOrder
 from panel.services.orders.request_progress import AvailableActions
@@ -54,7 +54,7 @@ def live(order_id: int) -> ResponseReturnValue:
 @login_required
 def receipt(order_id: int) -> ResponseReturnValue:
     own = _own_or_404(order_id)
-    found = order_detail.receipt(own)
+    found = request_progress.receipt(own)
     if found is None:
         abort(404)
     return render_template("orders/receipt.html", own=own, receipt=found)
@@ -122,7 +122,7 @@ def _page(own: OwnOrder, versions: PageVersions, *, refusal: str = "") -> str:
     now = utc_now()
     actions = request_progress.available_actions(own, now=now)
     settings: Settings = current_app.config["PANEL"]
-    public_link = public_links.own(own.id, settings=settings)
+    public_link = public_links.own(own.id, settings=settings) if own.has_public_link else None
     return render_template(
         "orders/show.html",
         public_link=public_link,
@@ -149,11 +149,11 @@ def _region(own: OwnOrder, actions: AvailableActions, versions: PageVersions) ->
         next_step=own.next_step(has_incident=incident is not None),
         timeline=order_detail.timeline(own, page=page),
         money=order_detail.money(own),
-        gifts=goodwill.given(own.id),
+        gifts=order_detail.own_gifts(own),
         actions=actions,
-        refills=request_progress.refill_stories(own.id),
-        cancellations=request_progress.cancellation_stories(own.id),
-        tickets=customer_list.about_order(own.id),
+        refills=request_progress.refill_stories(own),
+        cancellations=request_progress.cancellation_stories(own),
+        tickets=customer_list.about_order(own.id) if own.has_tickets else [],
         started=delivery_times.time_to_start(own.tool.id, now=now),
         completed=completed,
         days=delivery_times.WINDOW.days,

@@ -149,7 +149,7 @@ def _region(filters: OrderFilters, versions: PageVersions, *, is_live: bool) -> 
 
 
 def _rendered(filters: OrderFilters, versions: PageVersions, *, is_live: bool) -> str:
-    counts = order_history.counts_by_status(versions.user_id)
+    counts = history_cache.counts(versions)
     page = order_history.history_page(versions.user_id, filters=filters)
     polls = is_live and any(row.status in MOVING for row in page.rows)
     live_url = _address(LIVE, filters)
@@ -213,7 +213,7 @@ def _in_words(filters: OrderFilters, versions: PageVersions) -> str:
 def _tool_choices(versions: PageVersions, chosen: str) -> list[tuple[str, str]]:
     """Tools that this customer has ordered, by name, and the one in the filter."""
     names = _tool_names(versions.catalogue_version)
-    key = (versions.user_id, versions.state_version)
+    key = (versions.user_id, sum(history_cache.counts(versions).values()))
     used = history_cache.of_app().tools_used.get_or_make(key, lambda: order_history.tools_used(versions.user_id))
     shown = [tool for tool_id, tool in names.items() if tool_id in used or tool.slug == chosen]
     return [("", "Every tool"), *((tool.slug, tool.name) for tool in sorted(shown, key=lambda tool: tool.name))]

@@ -11,6 +11,9 @@ from flask.sansio.app import App
 from markupsafe import Markup
 
 from panel.db.lru_cache import LRUCache
+from panel.domain.status import Status
+from panel.services.accounts.sessions import PageVersions
+from panel.services.orders import history as order_history
 from panel.services.orders.history import ToolName
 
 EXTENSION = "panel.history_cache"
@@ -26,6 +29,8 @@ class HistoryCaches:
         self.regions: LRUCache[Hashable, bytes] = LRUCache(10_000)
         # A form is about 4 kB, and one for all customers who ordered the same tools.
         self.forms: LRUCache[Hashable, Markup] = LRUCache(1_000)
+        self.counts: LRUCache[tuple[int, int], dict[Status, int]] = LRUCache(10_000)
+        # By the number of all orders of the customer: no order is ever deleted.
         self.tools_used: LRUCache[tuple[int, int], list[int]] = LRUCache(10_000)
         self.tool_names: LRUCache[int, dict[int, ToolName]] = LRUCache(4)
 
@@ -37,3 +42,9 @@ def init_app(app: App) -> None:
 def of_app() -> HistoryCaches:
     caches: HistoryCaches = current_app.extensions[EXTENSION]
     return caches
+
+
+def counts(versions: PageVersions) -> dict[Status, int]:
+    """The customer's orders by status, read once for each of the customer's versions."""
+    key = (versions.user_id, versions.state_version)
+    return of_app().counts.get_or_make(key, lambda: order_history.counts_by_status(versions.user_id))

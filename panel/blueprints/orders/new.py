@@ -17,6 +17,7 @@ from panel.blueprints.orders.typed_order import TypedOrder
 from panel.blueprints.shared import tool_state
 from panel.blueprints.shared.htmx import REGION_TAG
 from panel.blueprints.shared.own_prices import own_prices
+from panel.blueprints.shared.template_globals import my_balance_nanos
 from panel.clock import utc_now
 from panel.db import transaction
 from panel.domain import money, pricing
@@ -27,7 +28,6 @@ from panel.domain.errors import (
     PanelError,
     RequestIdUsed,
     TermsChanged,
-    UnknownTool,
 )
 from panel.domain.forms import drip_feed
 from panel.domain.forms import values as form_values
@@ -55,12 +55,11 @@ def new() -> ResponseReturnValue:
     if again:
         return _again(again)
     slug = request.args.get("tool", "")
-    try:
-        offer = order_placing.offer_of(slug) if slug else None
-    except UnknownTool:
+    offer = _offer(slug)
+    if slug and offer is None:
         abort(404)
     link, quantity = request.args.get("link", ""), request.args.get("quantity", "")
-    return _form(TypedOrder(tool=offer.slug if offer else "", link=link, quantity=quantity))
+    return _form(TypedOrder(tool=slug, link=link, quantity=quantity), offer=offer)
 
 
 def _again(again: str) -> str:
@@ -75,10 +74,11 @@ def _again(again: str) -> str:
         quantity=str(own.again_quantity),
         fields=tuple((field.name, field.value) for field in own.fields),
     )
-    if catalogue_tools.find(own.tool.slug) is None:
+    offer = _offer(own.tool.slug)
+    if offer is None:
         gone = f"The tool of order {own.id}, {own.terms.name}, is no longer offered. Choose another one."
         return _form(replace(typed, errors=(("tool", gone),)), again=own.id)
-    return _form(replace(typed, tool=own.tool.slug), again=own.id)
+    return _form(replace(typed, tool=own.tool.slug), again=own.id, offer=offer)
 
 
 @bp.get("/tools")
@@ -107,7 +107,7 @@ def price() -> ResponseReturnValue:
 def _priced(offer: ToolOffer | None, quantity: str, fields: Mapping[str, str] | None = None) -> dict[str, object]:
     """Template data of `orders/_price.html`."""
     pieces, charge_nanos, problem = None, None, ""
-    balance_nanos = ledger.balance_nanos(current_user.id)
+    balance_nanos = my_balance_nanos()
     values = {} if offer is None else form_values.uniform(offer.form, fields or {})
     if offer is not None and _says_how_many(offer, quantity, values):
         try:
@@ -149,10 +149,8 @@ def _facts(offer: ToolOffer) -> dict[str, object]:
 
 
 def _offer(slug: str) -> ToolOffer | None:
-    try:
-        return own_prices().of(order_placing.offer_of(slug))
-    except UnknownTool:
-        return None
+    found = catalogue_tools.find(slug) if slug else None
+    return None if found is None else own_prices().of(found)
 
 
 @bp.get("/check")
@@ -235,7 +233,8 @@ def form_again(error: ExpiredForm) -> ResponseReturnValue:
     return _form(replace(typed_order.from_form(), errors=(("", error.message),))), error.http_status
 
 
-def _form(typed: TypedOrder, *, again: int | None = None) -> str:
+def _form(typed: TypedOrder, *, again: int | None = None, offer: ToolOffer | None = None) -> str:
+    """The form; `offer` is that of its tool, if it has been read already."""
     errors = dict(typed.errors)
     if "request_id" in errors or not typed.request_id:
         typed = replace(typed, request_id=order_placing.new_request_id())
@@ -243,13 +242,13 @@ def _form(typed: TypedOrder, *, again: int | None = None) -> str:
     whole = [errors.pop(name) for name in ("", "request_id", "terms", "terms_price") if name in errors]
     if whole:
         errors[""] = " ".join(whole)
-    offer = _offer(typed.tool)
+    offer = offer or _offer(typed.tool)
     shown = {"typed": typed, "errors": errors, "again": again, "values": dict(typed.fields)}
     if offer is None:
         picker = tool_picker.page(link=typed.link, quantity=typed.quantity)
         return render_template("orders/choose_tool.html", **shown, **picker)
     priced = _priced(offer, typed.quantity if offer.form.takes_quantity else "", dict(typed.fields))
-    amounts = quick_amounts.of(offer, balance_nanos=ledger.balance_nanos(current_user.id))
+    amounts = quick_amounts.of(offer, balance_nanos=my_balance_nanos())
     return render_template("orders/new.html", **shown, amounts=amounts, **priced)
 
 

@@ -13,6 +13,7 @@ from panel.blueprints.shared.tool_state import ToolState
 from panel.clock import utc_now
 from panel.services import delivery_times
 from panel.services.catalogue import favorites, search_index, tool_search
+from panel.services.catalogue.search_index import SearchIndex
 from panel.services.catalogue.tool_search import ToolFilter, ToolPage
 from panel.services.catalogue.tools import ToolOffer
 from panel.services.delivery_times import Measure
@@ -33,19 +34,22 @@ class PickerResult:
 
 def page(*, link: str, quantity: str) -> dict[str, object]:
     """Template data of `orders/_tool_picker.html`."""
-    choices = [("", "All categories"), *((each, each) for each in search_index.current().categories)]
-    return {"categories": choices, **results(link=link, quantity=quantity)}
+    index = search_index.current()
+    choices = [("", "All categories"), *((each, each) for each in index.categories)]
+    return {"categories": choices, **results(link=link, quantity=quantity, index=index)}
 
 
-def results(*, link: str, quantity: str) -> dict[str, object]:
+def results(*, link: str, quantity: str, index: SearchIndex | None = None) -> dict[str, object]:
     """Template data of `orders/_tool_results.html`: one page of tools that match the query string's search."""
     words, category = request.args.get("q", "").strip(), request.args.get("category", "")
     start = whole_number(request.args.get("start", ""), digits=6) or 0
-    chosen = favorites.tool_ids(current_user.id)
+    chosen, index = favorites.tool_ids(current_user.id), index or search_index.current()
     first = ToolPage((), None)
     if chosen and not start:
-        first = tool_search.search(ToolFilter(words, category, only=chosen), prices=own_prices(), most=MAX_FAVORITES)
-    found = tool_search.search(ToolFilter(words, category, without=chosen), prices=own_prices(), start=start)
+        wanted = ToolFilter(words, category, only=chosen)
+        first = tool_search.search(wanted, prices=own_prices(), most=MAX_FAVORITES, index=index)
+    others = ToolFilter(words, category, without=chosen)
+    found = tool_search.search(others, prices=own_prices(), start=start, index=index)
     kept: dict[str, Any] = {"link": link or None, "quantity": quantity or None}
     more: dict[str, Any] = {"q": words or None, "category": category or None, **kept}
     return {

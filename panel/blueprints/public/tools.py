@@ -52,7 +52,8 @@ def listed() -> ResponseReturnValue:
     wanted = ToolFilter(
         words, category, REFILL_CHOICES.get(refill), by_price=bool(sort), only=chosen if only_favorites else None
     )
-    index, found = search_index.current(), tool_search.search(wanted, prices=own_prices(), start=start)
+    index = search_index.current()
+    found = tool_search.search(wanted, prices=own_prices(), start=start, index=index)
     filters: dict[str, Any] = {
         "q": words or None,
         "category": category or None,

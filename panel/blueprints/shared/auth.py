@@ -6,7 +6,6 @@ from urllib.parse import urlsplit
 
 from flask import (
     Flask,
-    Request,
     Response,
     flash,
     g,
@@ -17,7 +16,6 @@ from flask import (
     session,
     url_for,
 )
-from flask.sessions import SecureCookieSession, SecureCookieSessionInterface, SessionMixin
 from flask.typing import ResponseReturnValue
 from flask_login import LoginManager, current_user, login_user, logout_user
 from flask_login import login_required as _login_required
@@ -25,12 +23,12 @@ from flask_login import login_required as _login_required
 from panel.blueprints.shared import kept_forms, known_devices
 from panel.blueprints.shared.forms import by_field
 from panel.blueprints.shared.htmx import logged_out, wants_fragment
+from panel.blueprints.shared.signed_sessions import SignedSessions
 from panel.clock import utc_now
 from panel.db import transaction, write_if_unlocked
 from panel.domain.accounts.user_agent import device_of, network_of
 from panel.domain.errors import BadInput, PanelError
 from panel.models import User
-from panel.security.request_identity import MADE_FOR, VISITOR, is_session_cookie
 from panel.services.accounts import email_confirmation, hashing_turns, pending_sessions, sessions, throttles, users
 from panel.services.accounts.pending_sessions import PendingLogIn
 from panel.services.accounts.sessions import SignedIn
@@ -50,30 +48,9 @@ MAX_NEXT_LENGTH = 1_000
 LOGGED_OUT = "has_logged_out"
 
 
-class MarkedSessions(SecureCookieSessionInterface):
-    """Flask's session interface, which also marks each response with the user it was made for, for the caches.
-
-    It takes the same cookies as the middleware does.
-    """
-
-    def open_session(self, app: Flask, request: Request) -> SecureCookieSession | None:
-        cookie = request.cookies.get(self.get_cookie_name(app), "")
-        if cookie and not is_session_cookie(cookie):
-            return self.session_class()
-        return super().open_session(app, request)
-
-    def save_session(self, app: Flask, session: SessionMixin, response: Response) -> None:
-        super().save_session(app, session, response)
-        person = g.get("_login_user")
-        if person is not None and person.is_authenticated:
-            request.environ[MADE_FOR] = person.get_id()
-        elif not session and not session.modified:
-            request.environ[MADE_FOR] = VISITOR
-
-
 def init_app(app: Flask) -> None:
     """Set up Flask-Login: the user is loaded with one query per request and no write."""
-    app.session_interface = MarkedSessions()
+    app.session_interface = SignedSessions()
     app.config.update(PERMANENT_SESSION_LIFETIME=sessions.LASTS, SESSION_REFRESH_EACH_REQUEST=False)
     manager = LoginManager()
     manager.session_protection = None
@@ -85,7 +62,7 @@ def init_app(app: Flask) -> None:
 
 def _load(token: str) -> SignedIn | None:
     read: SignedIn | None = request.environ.get(sessions.SIGNED_IN)
-    person = read if read is not None and read.token == token else sessions.find(token, now=utc_now())
+    person = read if read is not None and read.token == token else sessions.find_committed(token, now=utc_now())
     if person is not None:
         live_settings.follow(person.catalogue_version)
     return person

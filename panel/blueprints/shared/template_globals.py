@@ -1,12 +1,10 @@
-"""Template globals and filters, and the links of the header and the footer.
+"""Template globals and filters.
 
 The current user and the balance are read at most once per request, and only when a page uses them.
 """
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
-from functools import lru_cache
 
 from flask import Flask, current_app, g, has_request_context, request
 from flask_login import current_user
@@ -14,25 +12,21 @@ from jinja2 import StrictUndefined, Template, pass_context
 from jinja2.environment import TemplateModule
 from jinja2.ext import Extension
 from jinja2.runtime import Context
-from markupsafe import Markup
 from werkzeug.local import LocalProxy
 
 from panel import app_context
 from panel.assets import asset
-from panel.blueprints.shared.navigation import ACCOUNT, BAR, FOOTER, HELP, OFFICE, Link
 from panel.clock import utc_now
-from panel.db.lru_cache import LRUCache
 from panel.domain import formatting, links, money, status_diagram
 from panel.domain.status import Status
 from panel.security import push_address
+from panel.security.request_identity import theme_of
 from panel.services.accounts.sessions import SignedIn
 from panel.services.money import ledger
 from panel.services.stored_settings import logo
 from panel.settings import Settings
 
 EXTENSION = "panel.rendering"
-EXTENSION_BARS = f"{EXTENSION}.bars"
-MAX_BARS = 500
 
 _INDENT = re.compile(r"^[ \t]+", re.MULTILINE)
 
@@ -56,9 +50,8 @@ class SharedMacros(Template):
 
 
 def init_app(app: Flask) -> None:
-    """Register the globals and filters. Links to pages that don't exist are left out."""
+    """Register the globals and filters."""
     settings: Settings = app.config["PANEL"]
-    app.extensions[EXTENSION_BARS] = LRUCache(MAX_BARS)
     environment = app.jinja_env
     environment.template_class = SharedMacros
     environment.undefined = StrictUndefined
@@ -99,13 +92,23 @@ def init_app(app: Flask) -> None:
         my_balance_nanos=my_balance_nanos,
         canonical=LocalProxy(lambda: settings.public_url + request.path),
         page_stamp=page_stamp,
-        bar_links=bar_links,
-        bar_html=bar_html,
-        account_menu_html=account_menu_html,
-        footer_html=footer_html,
-        current_mark=current_mark,
         has_page=has_page,
     )
+    app.context_processor(lambda: _page_values(settings))
+
+
+def _page_values(settings: Settings) -> dict[str, object]:
+    """What nearly every page reads several times, looked up once for a page: the globals do it each time."""
+    if not has_request_context():
+        return {}
+    person, in_force = me(), app_context.settings()
+    return {
+        "me": person,
+        "signed_in": person is not None,
+        "site_name": in_force.site_name,
+        "theme": theme_of(request.environ),
+        "canonical": settings.public_url + request.path,
+    }
 
 
 def contact_email() -> str:
@@ -145,118 +148,9 @@ def page_stamp(form: str) -> str:
     return formatting.STAMPS[form](utc_now()) if marks is None else marks[form]
 
 
-def bar_links() -> list[Link]:
-    return _links().bar
-
-
-def footer_links() -> list[tuple[str, list[Link]]]:
-    """Footer links by heading; headings without pages are left out."""
-    return _links().footer
-
-
-def bar_html() -> Markup:
-    """Header links and the Help menu, with the current page marked."""
-    return _bar_parts().links
-
-
-def account_menu_html() -> Markup:
-    """Account menu links, with the current page marked."""
-    return _bar_parts().account
-
-
-@dataclass(frozen=True, slots=True)
-class _BarParts:
-    links: Markup
-    account: Markup
-
-
-def _bar_parts() -> _BarParts:
-    cache: LRUCache[tuple[str, str], _BarParts] = current_app.extensions[EXTENSION_BARS]
-    return cache.get_or_make((_audience(), request.path), _render_bar)
-
-
-def _render_bar() -> _BarParts:
-    links = _links()
-    return _BarParts(
-        _fragment("components/bar_links.html", links=_marked(links.bar), help=_marked(links.help)),
-        _fragment("components/account_links.html", links=_marked(links.account)),
-    )
-
-
-def _marked(links: list[Link]) -> list[tuple[Link, Markup]]:
-    return [(link, current_mark(link.path)) for link in links]
-
-
-def footer_html() -> Markup:
-    return _links().footer_html
-
-
-def _fragment(name: str, **context: object) -> Markup:
-    html = current_app.jinja_env.get_template(name).render(**context)
-    return Markup(html.strip())  # noqa: S704  (rendered, and escaped, by its template)
-
-
-def current_mark(path: str) -> Markup:
-    """The `aria-current` of a link in the bar: this very page, or the part of the site around it."""
-    return _mark(path, request.path)
-
-
-_ALL = (*BAR, *HELP, *ACCOUNT, *OFFICE)
-
-
-@lru_cache(maxsize=1024)
-def _mark(path: str, page: str) -> Markup:
-    if page == path:
-        return Markup(' aria-current="page"')
-    if page.startswith("/office/canned-answers"):
-        page = "/office/tickets/canned-answers"
-    # The dashboard is one page, not the whole office.
-    within = [link.path for link in _ALL if f"{page}/".startswith(f"{link.path}/") and link.path != "/office"]
-    return Markup(' aria-current="true"') if path in within and len(path) == max(map(len, within)) else Markup("")
-
-
 def has_page(path: str) -> bool:
     """Whether a route answers GET at the path."""
     known: dict[str, bool] = current_app.extensions.setdefault(EXTENSION, {})
     if path not in known:
         known[path] = current_app.url_map.bind("").test(path, method="GET")
     return known[path]
-
-
-@dataclass(frozen=True, slots=True)
-class _Links:
-    bar: list[Link]
-    help: list[Link]
-    account: list[Link]
-    footer: list[tuple[str, list[Link]]]
-    footer_html: Markup
-
-
-def _links() -> _Links:
-    """Links for visitors, customers or operators: the same on every page, so collected once."""
-    known: dict[str, _Links] = current_app.extensions.setdefault(f"{EXTENSION}.links", {})
-    audience = _audience()
-    if audience not in known:
-        footer = [(heading, shown) for heading, links in FOOTER if (shown := _shown(links, audience))]
-        html = _fragment("components/footer_map.html", parts=footer)
-        bar, helps, account = (_shown(links, audience) for links in (BAR, HELP, ACCOUNT))
-        known[audience] = _Links(bar, helps, account, footer, html)
-    return known[audience]
-
-
-def _audience() -> str:
-    person = me()
-    if person is None:
-        return "visitors"
-    return "operators" if person.is_staff else "customers"
-
-
-def _shown(links: tuple[Link, ...], audience: str) -> list[Link]:
-    is_signed_in = audience != "visitors"
-    return [
-        link
-        for link in links
-        if link.signed_in in (None, is_signed_in)
-        and (not link.operators or audience == "operators")
-        and has_page(link.path)
-    ]

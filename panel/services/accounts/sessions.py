@@ -11,7 +11,9 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, and_, bindparam, literal_column, or_, select, update
 
+from panel import app_context
 from panel.db import db, table_of
+from panel.db.read_only import Reader, reader
 from panel.domain.accounts.roles import Role
 from panel.domain.errors import AccountDisabled
 from panel.models import Account, Catalogue, LoginSession, User
@@ -21,6 +23,7 @@ from panel.services.mail import security_alerts
 TOKEN_KEY = "_user_id"  # noqa: S105
 # WSGI environ key under which the middleware passes on the user it has already read.
 SIGNED_IN = "panel.signed_in"
+READER = "panel.signed_in_reader"
 LASTS = timedelta(days=30)
 # Idle timeout of operators' sessions. Automatic polling doesn't count as use.
 OPERATORS_IDLE = timedelta(hours=12)
@@ -131,6 +134,19 @@ def find(token: str, *, now: datetime) -> SignedIn | None:
     """The user of this token; None if the session has ended or is older than 30 days."""
     row = db.session.execute(FIND, {"token_hash": token_hash(token), **time_bounds(now)}).first()
     return None if row is None else from_row(token, tuple(row))
+
+
+def find_committed(token: str, *, now: datetime) -> SignedIn | None:
+    """As `find`, in a fraction of its time, for the start of a request: it doesn't see what a transaction changes."""
+    rows = committed_reader()({"token_hash": token_hash(token), **time_bounds(now)})
+    if rows is None:
+        return find(token, now=now)
+    return from_row(token, rows[0]) if rows else None
+
+
+def committed_reader() -> Reader:
+    """The app's reader of `FIND`, which the middleware uses as well."""
+    return app_context.once_per_app(READER, lambda: reader(db.engine, FIND))
 
 
 def as_seen_by(user_id: int) -> SignedIn | None:

@@ -13,7 +13,7 @@ from panel.db import db
 from panel.models import Tool
 from panel.services.catalogue import search_index
 from panel.services.catalogue.customer_prices import PriceList
-from panel.services.catalogue.search_index import IndexEntry
+from panel.services.catalogue.search_index import IndexEntry, SearchIndex
 from panel.services.catalogue.tools import OFFERS, ToolOffer, to_offer
 
 PAGE = 20
@@ -44,13 +44,15 @@ class ToolPage:
     next_start: int | None
 
 
-def search(wanted: ToolFilter, *, prices: PriceList, start: int = 0, most: int = PAGE) -> ToolPage:
+def search(
+    wanted: ToolFilter, *, prices: PriceList, start: int = 0, most: int = PAGE, index: SearchIndex | None = None
+) -> ToolPage:
     """The tools that match, from this place on: by category and name, those that match in their name first; or by
     price.
 
-    The tools come at the prices of this list.
+    The tools come at the prices of this list. `index`: the current one, if it has been read already.
     """
-    matching = _matching(wanted, prices)
+    matching = _matching(wanted, prices, (index or search_index.current()).entries)
     found: list[ToolOffer] = []
     place = start
     while block := matching[place : place + (max(most + 1, _BLOCK) if found else most + 1)]:
@@ -109,10 +111,9 @@ def _price(prices: PriceList, entry: IndexEntry) -> int:
     return prices.price(entry.tool_id, entry.price_micros_per_thousand, is_package=entry.is_package)
 
 
-def _matching(wanted: ToolFilter, prices: PriceList) -> list[int]:
+def _matching(wanted: ToolFilter, prices: PriceList, entries: Sequence[IndexEntry]) -> list[int]:
     """The numbers of the tools that match, sorted. One pass for each condition that is set: most searches have one."""
     words = wanted.words[:MAX_LENGTH].lower().split()[:MAX_WORDS]
-    entries: Sequence[IndexEntry] = search_index.current().entries
     if wanted.category:
         entries = [entry for entry in entries if entry.category == wanted.category]
     if wanted.has_refill is not None:

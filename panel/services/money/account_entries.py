@@ -59,31 +59,33 @@ class DaySums:
 
 def balance_before(user_id: int, day: date) -> int:
     """The balance at the start of this day."""
-    return _change(user_id, DAYS.c.day < day)
+    return int(db.session.scalar(select(_change(user_id, DAYS.c.day < day))) or 0)
 
 
-def change_after(user_id: int, day: date) -> int:
-    """By how much the days after this one changed the balance."""
-    return _change(user_id, DAYS.c.day > day)
+def balance_after(user_id: int, day: date) -> int:
+    """The current balance without what the days after this one changed."""
+    balance = ACCOUNTS.c.balance_nanos - func.coalesce(_change(user_id, DAYS.c.day > day), 0)
+    return int(db.session.scalar(select(balance).where(ACCOUNTS.c.user_id == user_id)) or 0)
 
 
-def _change(user_id: int, which: ColumnElement[bool]) -> int:
+def _change(user_id: int, which: ColumnElement[bool]) -> ColumnElement[int]:
+    """By how much these days changed the balance; NULL without any."""
     change = func.sum(DAYS.c.in_nanos - DAYS.c.out_nanos)
-    return int(db.session.scalar(select(change).where(DAYS.c.account_id == _account(user_id), which)) or 0)
+    return select(change).where(DAYS.c.account_id == _account(user_id), which).correlate(None).scalar_subquery()
 
 
 def days(user_id: int, *, first: date, last: date) -> list[DaySums]:
     """The days of the period that have entries, oldest first."""
     columns = (DAYS.c.day, DAYS.c.entries, DAYS.c.in_nanos, DAYS.c.out_nanos, DAYS.c.first_id, DAYS.c.last_id)
     rows = db.session.execute(
-        select(*columns)
+        select(*columns, _change(user_id, DAYS.c.day < first))
         .where(DAYS.c.account_id == _account(user_id), DAYS.c.day.between(first, last))
         .order_by(DAYS.c.day)
     )
-    balance, found = balance_before(user_id, first), []
-    for row in rows:
-        found.append(DaySums(*row, opening_nanos=balance))
-        balance = found[-1].closing_nanos
+    found: list[DaySums] = []
+    for day, entries, in_nanos, out_nanos, first_id, last_id, before in rows:
+        balance = found[-1].closing_nanos if found else int(before or 0)
+        found.append(DaySums(day, entries, in_nanos, out_nanos, first_id, last_id, opening_nanos=balance))
     return found
 
 
@@ -105,10 +107,10 @@ def after(user_id: int, day: DaySums, entry: Entry | None, *, most: int) -> list
     return _with_balances(db.session.execute(lines.limit(most)), entry.balance_nanos)
 
 
-def last_entries(user_id: int, *, count: int) -> list[Entry]:
-    """The latest entries of the customer's account, newest first."""
+def last_entries(user_id: int, *, count: int, balance_nanos: int | None = None) -> list[Entry]:
+    """The latest entries of the customer's account, newest first. `balance_nanos`: the balance, if it has been read."""
     lines = _lines(user_id, newest=count).subquery()
-    balance, found = ledger.balance_nanos(user_id), []
+    balance, found = ledger.balance_nanos(user_id) if balance_nanos is None else balance_nanos, []
     for row in db.session.execute(select(lines).order_by(lines.c.id.desc()).limit(count)).all():
         found.append(_entry(row, balance=balance))
         balance -= row.change

@@ -183,6 +183,11 @@ def deposit(user_id: int, *, amount_nanos: int, reason: str, note: str, now: dat
 
 
 _BALANCE = select(ACCOUNTS.c.balance_nanos).where(ACCOUNTS.c.user_id == bindparam("user_id"))
+_HELD = (
+    select(func.sum(Order.charge_nanos - Order.kept_nanos - Order.returned_nanos))
+    .where(Order.customer_id == bindparam("user_id"), Order.status.in_([status for status in Status if status.is_open]))
+    .scalar_subquery()
+)
 
 
 def balance_nanos(user_id: int) -> int:
@@ -192,8 +197,10 @@ def balance_nanos(user_id: int) -> int:
 
 def held_nanos(user_id: int) -> int:
     """Money on hold for the customer's active orders."""
-    held = func.sum(Order.charge_nanos - Order.kept_nanos - Order.returned_nanos)
-    open_statuses = [status for status in Status if status.is_open]
-    return int(
-        db.session.scalar(select(held).where(Order.customer_id == user_id, Order.status.in_(open_statuses))) or 0
-    )
+    return int(db.session.execute(select(_HELD), {"user_id": user_id}).scalar() or 0)
+
+
+def balance_and_held(user_id: int) -> tuple[int, int]:
+    """The available balance, and the money on hold, as of one moment."""
+    row = db.session.execute(_BALANCE.add_columns(_HELD), {"user_id": user_id}).first()
+    return (0, 0) if row is None else (int(row[0]), int(row[1] or 0))

@@ -14,7 +14,7 @@ from sqlalchemy import select
 from panel.db import db
 from panel.domain.lists.date_range import Period
 from panel.models import IS_SETTLING, Transfer, TransferKind
-from panel.services.money import account_entries, deposits, ledger
+from panel.services.money import account_entries, deposits
 from panel.services.money.account_entries import DaySums, Entry
 
 LINES_AT_ONCE = 1_000
@@ -85,7 +85,7 @@ def of_period(user_id: int, period: Period) -> Statement:
     """
     days = account_entries.days(user_id, first=period.first, last=period.last)
     opening = days[0].opening_nanos if days else account_entries.balance_before(user_id, period.first)
-    closing = ledger.balance_nanos(user_id) - account_entries.change_after(user_id, period.last)
+    closing = account_entries.balance_after(user_id, period.last)
     return Statement(opening_nanos=opening, days=tuple(days), closing_nanos=closing)
 
 

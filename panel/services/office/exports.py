@@ -14,7 +14,7 @@ from panel.domain.formatting import iso
 from panel.domain.lists.office_order_filters import OfficeOrderFilters
 from panel.models import DepositRequest, Transfer, User
 from panel.services.office import customers, order_table
-from panel.services.office.queues import LatenessLimits
+from panel.services.office.queue_counts import LatenessLimits
 
 BATCH_SIZE = 1_000
 ORDER_HEAD = (

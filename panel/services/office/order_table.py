@@ -16,7 +16,7 @@ from panel.models import IS_NOT_COMPLETED, Order, OrderRun, Provider, Terms, Too
 from panel.services import test_orders
 from panel.services.office import assignments, queues
 from panel.services.office.assignments import Held
-from panel.services.office.queues import LatenessLimits
+from panel.services.office.queue_counts import LatenessLimits
 from panel.services.orders.history import like_pattern
 
 PAGE_SIZE = 40

@@ -46,15 +46,15 @@ def refusal_reason(order_id: int) -> str | None:
     row = db.session.execute(
         select(Order.status, Terms.can_cancel).join(Terms, Terms.id == Order.terms_id).where(Order.id == order_id)
     ).one()
-    if not row.can_cancel:
+    return why_not(Status(row.status), can_cancel=row.can_cancel, newest=newest_cancellation(order_id))
+
+
+def why_not(status: Status, *, can_cancel: bool, newest: Cancellation | None) -> str | None:
+    """Why an order of this status can't be canceled, after this latest request; None if it can."""
+    if not can_cancel:
         return "This tool does not offer cancellation."
-    if not Status(row.status).is_open:
-        return (
-            f"The order has ended as {Status(row.status).label}."
-            if row.status != Status.REFILL
-            else "The order ran in full."
-        )
-    newest = newest_cancellation(order_id)
+    if not status.is_open:
+        return f"The order has ended as {status.label}." if status is not Status.REFILL else "The order ran in full."
     if newest is not None and newest.state == CancellationState.ASKED:
         return "You requested cancellation of this order. The provider has not answered yet."
     if newest is not None and newest.state == CancellationState.ACCEPTED:

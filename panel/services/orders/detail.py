@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from itertools import groupby
 
-from sqlalchemy import func, or_, select, text
+from sqlalchemy import bindparam, func, or_, select, text
 
 from panel.db import db
 from panel.domain.lists.list_filters import MAX_ID
@@ -20,14 +20,17 @@ from panel.models import (
     EventSource,
     Order,
     OrderEvent,
+    OrderField,
     OrderRun,
     Provider,
+    PublicLink,
+    Refill,
     Terms,
+    Ticket,
     Tool,
     Transfer,
     TransferKind,
 )
-from panel.services.money import account_entries
 from panel.services.orders import dispatch, goodwill, order_fields, runs
 from panel.services.orders.goodwill import Given
 from panel.services.orders.order_fields import ShownField
@@ -43,6 +46,23 @@ _NEWEST_STOP = (
     .order_by(Cancellation.id.desc())
     .limit(1)
     .scalar_subquery()
+)
+# Whether the order has rows of these: those that it doesn't have are not read.
+_HAS = [
+    select(each.id).where(each.order_id == Order.id).exists()
+    for each in (OrderField, OrderRun, Refill, Cancellation, PublicLink, Ticket)
+]
+_HAS_GIFTS = select(Transfer.id).where(Transfer.order_id == Order.id, goodwill.IS_GOODWILL).exists()
+_OWN = (
+    select(Order, Tool, Terms, _TAKES_NONE, _NEWEST_STOP, Provider.kind == ProviderKind.SIMULATED, *_HAS, _HAS_GIFTS)
+    .join(Tool, Tool.id == Order.tool_id)
+    .join(Terms, Terms.id == Order.terms_id)
+    .join(Provider, Provider.id == Order.provider_id)
+    .where(Order.id == bindparam("order_id"), Order.customer_id == bindparam("customer_id"))
+)
+_REFILLS, _CANCELLATIONS = (
+    select(each).where(each.order_id == bindparam("order_id")).order_by(each.id.desc())
+    for each in (Refill, Cancellation)
 )
 _SAY_HOW_FAR = (Status.IN_PROGRESS, Status.PARTIAL)
 
@@ -61,6 +81,13 @@ class OwnOrder:
     fields: list[ShownField]
     # The runs of a drip-feed order.
     runs: list[OrderRun]
+    # Those that were requested, newest first.
+    refills: list[Refill]
+    cancellations: list[Cancellation]
+    # Whether the order has a public link, tickets about it, and goodwill refunds.
+    has_public_link: bool
+    has_tickets: bool
+    has_gifts: bool
 
     def next_step(self, *, has_incident: bool) -> NextStep:
         """What happens next, and what the customer can do."""
@@ -172,48 +199,45 @@ class MoneyLine:
     at: datetime | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Receipt:
-    """Receipt of a refund: when the order ended, how the amount was calculated, and later goodwill credits."""
-
-    number: str
-    at: datetime
-    units: int
-    amount_nanos: int
-    line: int | None
-    balance_nanos: int | None
-    gifts: tuple[Given, ...]
-
-    @property
-    def total_nanos(self) -> int:
-        return self.amount_nanos + sum(gift.amount_nanos for gift in self.gifts)
-
-
 def find(order_id: int, *, customer_id: int) -> OwnOrder | None:
     """The order, if it belongs to this customer."""
     if not 0 < order_id <= MAX_ID:
         return None
-    row = db.session.execute(
-        select(Order, Tool, Terms, _TAKES_NONE, _NEWEST_STOP, Provider.kind == ProviderKind.SIMULATED)
-        .join(Tool, Tool.id == Order.tool_id)
-        .join(Terms, Terms.id == Order.terms_id)
-        .join(Provider, Provider.id == Order.provider_id)
-        .where(Order.id == order_id, Order.customer_id == customer_id)
-    ).first()
+    row = db.session.execute(_OWN, {"order_id": order_id, "customer_id": customer_id}).first()
     if row is None:
         return None
-    return OwnOrder(*(*row, order_fields.of_order_shown(order_id, row[2].form), runs.of_order(order_id)))
+    order, tool, terms, is_provider_paused, stop, is_simulated, *has = row
+    has_fields, has_runs, has_refills, has_cancellations, has_public_link, has_tickets, has_gifts = has
+    return OwnOrder(
+        order,
+        tool,
+        terms,
+        is_provider_paused,
+        stop,
+        is_simulated,
+        order_fields.of_order_shown(order_id, terms.form) if has_fields else [],
+        runs.of_order(order_id) if has_runs else [],
+        list(db.session.scalars(_REFILLS, {"order_id": order_id})) if has_refills else [],
+        list(db.session.scalars(_CANCELLATIONS, {"order_id": order_id})) if has_cancellations else [],
+        has_public_link,
+        has_tickets,
+        has_gifts,
+    )
 
 
 def timeline(own: OwnOrder, *, page: int) -> Timeline:
     """The order's events, newest first; a page number beyond the last shows the last page."""
     of_order = OrderEvent.order_id == own.id
-    events = db.session.scalar(select(func.count()).select_from(OrderEvent).where(of_order)) or 0
-    pages = max(1, -(-events // EVENTS_PER_PAGE))
-    page = min(max(1, page), pages)
-    found = select(OrderEvent).where(of_order).order_by(OrderEvent.id.desc())
-    rows = db.session.scalars(found.offset((page - 1) * EVENTS_PER_PAGE).limit(EVENTS_PER_PAGE))
-    return Timeline(tuple(_line(event, own.order.quantity) for event in rows), page, pages)
+    counted = select(func.count()).where(of_order).scalar_subquery()
+    found = select(OrderEvent, counted).where(of_order).order_by(OrderEvent.id.desc()).limit(EVENTS_PER_PAGE)
+    page = max(1, page)
+    rows = db.session.execute(found.offset((page - 1) * EVENTS_PER_PAGE)).all()
+    if not rows and page > 1:
+        events = db.session.scalar(select(counted)) or 0
+        page = max(1, -(-events // EVENTS_PER_PAGE))
+        rows = db.session.execute(found.offset((page - 1) * EVENTS_PER_PAGE)).all()
+    pages = max(1, -(-rows[0][-1] // EVENTS_PER_PAGE)) if rows else 1
+    return Timeline(tuple(_line(event, own.order.quantity) for event, _count in rows), page, pages)
 
 
 def _line(event: OrderEvent, quantity: int) -> TimelineEvent:
@@ -246,28 +270,14 @@ def money(own: OwnOrder) -> tuple[MoneyLine, ...]:
     )
 
 
+def own_gifts(own: OwnOrder) -> tuple[Given, ...]:
+    """Goodwill refunds of the order, oldest first."""
+    return tuple(goodwill.given(own.id)) if own.has_gifts else ()
+
+
 def settling_transfers(order_id: int) -> dict[TransferKind, tuple[int, datetime]]:
     """Number and time of each transfer that charged or settled the order."""
     rows = db.session.execute(
         select(Transfer.kind, Transfer.id, Transfer.at).where(Transfer.order_id == order_id, _SETTLING)
     )
     return {TransferKind(kind): (transfer_id, at) for kind, transfer_id, at in rows}
-
-
-def receipt(own: OwnOrder) -> Receipt | None:
-    """The receipt of a Partial or Canceled order, or of one with goodwill credits; otherwise None."""
-    order, gifts = own.order, tuple(goodwill.given(own.id))
-    if order.ended_at is None or not (own.has_receipt or gifts):
-        return None
-    entry = None
-    if order.returned_nanos:
-        entry = account_entries.entry_of(own.id, kind=TransferKind.RETURN, user_id=order.customer_id)
-    return Receipt(
-        number=f"R-{own.id}",
-        at=gifts[-1].at if gifts else entry.at if entry else order.ended_at,
-        units=order.returned_nanos // order.price_micros_per_thousand,
-        amount_nanos=order.returned_nanos,
-        line=entry.id if entry else None,
-        balance_nanos=entry.balance_nanos if entry else None,
-        gifts=gifts,
-    )

@@ -24,7 +24,7 @@ TRANSFERS = table_of(Transfer)
 ASK_FOR_APPROVAL = "Propose a credit on the customer’s page: a second operator then approves it."
 
 # Must match the predicate of the partial index on adjustments, or the index isn't used.
-_ADJUSTMENT = text("kind = 'adjustment'")
+IS_GOODWILL = text("kind = 'adjustment'")
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +64,7 @@ def given(order_id: int) -> list[Given]:
     """Goodwill refunds of this order, oldest first."""
     rows = db.session.execute(
         select(TRANSFERS.c.id, TRANSFERS.c.at, TRANSFERS.c.amount_nanos, TRANSFERS.c.note)
-        .where(TRANSFERS.c.order_id == order_id, _ADJUSTMENT)
+        .where(TRANSFERS.c.order_id == order_id, IS_GOODWILL)
         .order_by(TRANSFERS.c.id)
     )
     return [Given(*row) for row in rows]
@@ -79,7 +79,7 @@ def room(order_id: int) -> Room:
 def _room(order_id: int, *, kept_nanos: int) -> Room:
     number, returned = db.session.execute(
         select(func.count(), func.coalesce(func.sum(TRANSFERS.c.amount_nanos), 0)).where(
-            TRANSFERS.c.order_id == order_id, _ADJUSTMENT
+            TRANSFERS.c.order_id == order_id, IS_GOODWILL
         )
     ).one()
     return Room(left_nanos=kept_nanos - int(returned), number=number + 1)

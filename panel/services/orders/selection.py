@@ -11,7 +11,7 @@ from enum import StrEnum
 from panel.domain.forms import mass_line
 from panel.domain.status import Status
 from panel.services.catalogue import tools
-from panel.services.orders import cancellations, refills
+from panel.services.orders import cancellations, refills, request_progress
 from panel.services.orders import detail as order_detail
 from panel.services.orders.detail import OwnOrder
 
@@ -55,9 +55,9 @@ def _planned(own: OwnOrder, action: BulkAction, *, now: datetime) -> PlannedActi
             is_gone = tools.find(own.tool.slug) is None
             return PlannedAction(own, "This tool is no longer offered." if is_gone else "")
         case BulkAction.REFILL:
-            return PlannedAction(own, refills.refusal_reason(own.id, now=now) or "")
+            return PlannedAction(own, request_progress.why_no_refill_of(own, now=now) or "")
         case BulkAction.CANCEL:
-            refusal = cancellations.refusal_reason(own.id) or ""
+            refusal = request_progress.why_no_cancellation_of(own) or ""
             can_wait = own.status is Status.PENDING or (own.status.is_open and bool(own.runs))
             is_here = can_wait and not cancellations.may_provider_have_order(own.id)
             return PlannedAction(own, refusal, ends_at_once=is_here and not refusal)

@@ -8,9 +8,10 @@ operator decides.
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import func, select
+from sqlalchemy import func, literal_column, select
 
 from panel.db import db, lock_rows, table_of, upsert
+from panel.db.compiled_statements import CompiledStatement
 from panel.domain.review_kind import ReviewKind
 from panel.domain.status import Status
 from panel.models import IS_NOT_COMPLETED, Heartbeat, Order, OrderEvent, TimeRules, Transfer
@@ -24,6 +25,19 @@ MAX_SILENCE = timedelta(hours=26)
 # Allowed difference between the clocks of two machines.
 CLOCKS_APART = timedelta(minutes=5)
 PAGE = "/office/time-rules"
+
+# The newest time that each of these tables has.
+_STORED = (
+    select(func.max(Heartbeat.at)),
+    select(OrderEvent.at).order_by(OrderEvent.id.desc()).limit(literal_column("1")),
+    select(Transfer.at).order_by(Transfer.id.desc()).limit(literal_column("1")),
+)
+# Read by every page of the office.
+_CURRENT = CompiledStatement(
+    lambda: select(
+        TimeRules.held_at, TimeRules.held_why, TimeRules.trusted_until, *(each.scalar_subquery() for each in _STORED)
+    ).where(TimeRules.id == literal_column("1"))
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,8 +105,12 @@ def hold_for_clock(why: str, *, now: datetime) -> bool:
 
 def current(*, now: datetime) -> Hold | None:
     """The current hold, if any."""
-    rules = db.session.get(TimeRules, 1)
-    return None if rules is None else _hold(rules, now=now)
+    rows = _CURRENT.fetch({})
+    if not rows:
+        return None
+    held_at, held_why, trusted_until, *stored = rows[0]
+    newest = max((at for at in stored if at is not None), default=None)
+    return _hold_of(held_at, held_why, trusted_until, newest=newest, now=now)
 
 
 def last_sign() -> datetime | None:
@@ -116,12 +134,7 @@ def resume(*, waiting: int, reason: str, actor: str, now: datetime) -> None:
 
 def newest_stored() -> datetime | None:
     """The newest time stored in the database, of a worker, an event or a transfer."""
-    moments = (
-        select(func.max(Heartbeat.at)),
-        select(OrderEvent.at).order_by(OrderEvent.id.desc()).limit(1),
-        select(Transfer.at).order_by(Transfer.id.desc()).limit(1),
-    )
-    found = [db.session.scalar(each) for each in moments]
+    found = [db.session.scalar(each) for each in _STORED]
     return max((at for at in found if at is not None), default=None)
 
 
@@ -135,12 +148,18 @@ def _locked() -> TimeRules:
 
 
 def _hold(rules: TimeRules, *, now: datetime) -> Hold | None:
-    if rules.held_at is not None:
-        return Hold(rules.held_why, rules.held_at)
-    newest = newest_stored()
+    newest = newest_stored() if rules.held_at is None else None
+    return _hold_of(rules.held_at, rules.held_why, rules.trusted_until, newest=newest, now=now)
+
+
+def _hold_of(
+    held_at: datetime | None, held_why: str, trusted_until: datetime | None, *, newest: datetime | None, now: datetime
+) -> Hold | None:
+    if held_at is not None:
+        return Hold(held_why, held_at)
     if newest is None or newest <= now + CLOCKS_APART:
         return None
-    if rules.trusted_until is not None and newest <= rules.trusted_until:
+    if trusted_until is not None and newest <= trusted_until:
         return None
     return Hold(f"The newest record is from {newest:%Y-%m-%d %H:%M} UTC, which is still to come.", now)
 

@@ -50,9 +50,9 @@ def test_gallery_calls_every_macro(path: Path) -> None:
 
 
 def _reached(app: Flask, name: str) -> set[str]:
-    """All templates that this one extends, includes or imports, and those that Python renders for the bar."""
+    """All templates that this one extends, includes or imports, and the frame around it, which Python renders."""
     found: set[str] = set()
-    waiting = [name, "components/bar_links.html", "components/account_links.html", "components/footer_map.html"]
+    waiting = [name, "components/site_bar.html", "components/site_footer.html"]
     while waiting:
         here = waiting.pop()
         if here in found:

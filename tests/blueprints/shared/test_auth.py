@@ -7,7 +7,6 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
-from sqlalchemy import event
 from werkzeug.test import TestResponse
 
 from panel.blueprints.shared.auth import is_local_page
@@ -17,6 +16,7 @@ from panel.models import LoginSession, User
 from panel.services.accounts import sessions
 from tests.support.browsing import is_signed_in
 from tests.support.factories import PASSWORD, a_customer, an_order, reload, signed_in
+from tests.support.statements import traced
 
 NEW = {"email": "Ada@Example.com", "password": PASSWORD}
 
@@ -161,18 +161,18 @@ def test_session_older_than_thirty_days_has_ended(client: FlaskClient) -> None:
     assert not is_signed_in(client)
 
 
-def test_looking_writes_nothing_and_asks_once_who_is_there(client: FlaskClient) -> None:
+def test_looking_writes_nothing_and_asks_once_who_is_there(app: Flask) -> None:
     user = a_customer()
     an_order(customer=user)
-    signed_in(client, user)
-    statements: list[str] = []
-    event.listen(db.engine, "before_cursor_execute", lambda *given: statements.append(given[2]))
+    with traced(app) as statements:
+        client = signed_in(app.test_client(), user)
+        statements.clear()
 
-    for path in ("/account", "/balance", "/balance/add", "/balance/statement"):
-        assert client.get(path).status_code == 200
+        for path in ("/account", "/balance", "/balance/add", "/balance/statement"):
+            assert client.get(path).status_code == 200
 
-    assert [text for text in statements if not text.lstrip().upper().startswith(("SELECT", "BEGIN"))] == []
-    assert sum("sessions.token_hash" in text for text in statements if "users" in text and "JOIN" in text) == 4
+    assert [text for text in statements.texts if not text.lstrip().upper().startswith("SELECT")] == []
+    assert sum("sessions.token_hash" in text for text in statements.texts if "JOIN users" in text) == 4
     assert reload(db.session.query(LoginSession).one()).seen_at is not None
 
 

@@ -12,7 +12,7 @@ from panel.models import Order, OrderEvent, Provider
 from panel.providers.base import Unclear
 from panel.services import delivery_times
 from panel.services.office import order_detail, order_table, queues
-from panel.services.office.queues import LatenessLimits
+from panel.services.office.queue_counts import LatenessLimits
 from panel.services.orders import cancellations, dispatch, refills
 from panel.services.orders import detail as customer_order_detail
 from tests.support.factories import NOON, a_customer, a_provider, a_tool, an_order

@@ -14,6 +14,7 @@ from panel.models import AuditLogEntry, Proposal, ProposalKind, Transfer, User
 from panel.services.money import ledger
 from panel.services.office import approval_list, balance_changes, queues, second_approval
 from panel.services.office.balance_changes import BalanceChange
+from panel.services.office.queue_counts import LatenessLimits
 from panel.services.office.second_approval import Done
 from tests.support import ledger_oracle
 from tests.support.concurrently import run_concurrently
@@ -201,7 +202,7 @@ def test_a_proposal_is_refused_by_another_or_taken_back_by_its_own_operator() ->
 def test_pending_approvals_are_a_queue_of_the_office() -> None:
     customer, operator = a_customer("10"), an_operator()
     acted(wanted(customer, operator, "200"))
-    limits = queues.LatenessLimits(dispatch_hours=24, stuck_hours=24, unconfirmed_hours=72)
+    limits = LatenessLimits(dispatch_hours=24, stuck_hours=24, unconfirmed_hours=72)
 
     found = {queue.name: queue for queue in queues.all_queues(limits, now=NOON)}["approvals"]
     later = {queue.name: queue for queue in queues.all_queues(limits, now=NOON + second_approval.LASTS)}["approvals"]

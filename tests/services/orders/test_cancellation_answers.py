@@ -52,7 +52,7 @@ def test_an_operators_answer_is_announced_and_moves_no_money(state: Cancellation
     assert cancellations.open_cancellations() == []
     assert sentence in order_detail.timeline(own, page=1).lines[0].sentence
     assert (reload(order).status, order.returned_nanos) == (Status.IN_PROGRESS, 0)
-    (story,) = request_progress.cancellation_stories(order.id)
+    (story,) = request_progress.cancellation_stories(own)
     assert (story.label, story.is_open, story.steps[-1].at is not None) == (state, False, True)
     line = db.session.scalars(select(AuditLogEntry)).one()
     assert (line.actor, line.subject) == ("anna", f"cancellation {cancellation_id}")

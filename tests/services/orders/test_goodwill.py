@@ -13,7 +13,7 @@ from panel.services.money import ledger
 from panel.services.money.audit import audit
 from panel.services.money.ledger import Posting
 from panel.services.orders import detail as order_detail
-from panel.services.orders import goodwill
+from panel.services.orders import goodwill, request_progress
 from panel.services.orders.goodwill import Gift
 from tests.support import ledger_oracle
 from tests.support.factories import NOON, an_operator, an_order, reload
@@ -144,13 +144,15 @@ def test_limit_of_one_order_holds_beyond_the_24_hours_that_are_summed() -> None:
 
 def test_receipt_of_a_completed_order_names_later_refunds() -> None:
     order = an_order(status=Status.COMPLETED)
-    own = order_detail.find(order.id, customer_id=order.customer_id)
-    assert own is not None
-    assert order_detail.receipt(own) is None
+    before = order_detail.find(order.id, customer_id=order.customer_id)
 
     give(order, 100_000_000)
 
-    receipt = order_detail.receipt(own)
+    own = order_detail.find(order.id, customer_id=order.customer_id)
+    assert before is not None
+    assert own is not None
+    assert request_progress.receipt(before) is None
+    receipt = request_progress.receipt(own)
     assert receipt is not None
     assert (receipt.amount_nanos, receipt.total_nanos) == (0, 100_000_000)
     assert [gift.words for gift in receipt.gifts] == ["It ran late."]

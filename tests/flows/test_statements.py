@@ -1,0 +1,102 @@
+"""Number of SQL statements of each page of those who are logged in, of the history, and of placing an order."""
+
+from flask import Flask
+
+from panel.db import transaction
+from panel.services import customer_version
+from panel.services.catalogue import tools
+from panel.services.orders import placing
+from tests.support import signed_in_pages
+from tests.support.factories import LINK, a_customer, a_tool, an_order, signed_in
+from tests.support.signed_in_pages import SignedInPage
+from tests.support.statements import TracedStatements, traced
+
+MOST = 6
+MOST_OF_HISTORY = 3
+MOST_OF_PLACING = 20
+
+# Pages that need more. Of the office's, each has three for its frame: who is there, the queues, the time rules.
+MORE = {
+    # Everything that the account has, in one file: a statement for each kind of thing.
+    "/account/data.zip": 46,
+    # The whole period, by day and in blocks, without an open transaction while it is sent.
+    "/balance/statement.csv": 7,
+    # Everything around one order or one customer, each from a table of its own: reviews, attempts, tickets, transfers,
+    # claims, costs, proposals, audit log.
+    "/office/orders/<int:order_id>": 27,
+    "/office/customers/<int:customer_id>": 26,
+    # Each alert says how it is now.
+    "/office/alerts": 19,
+    # The thread, what it is about, and the customer's context.
+    "/office/tickets/<int:ticket_id>": 17,
+    # Lists beside a form: members and prices, routes and costs, components and updates.
+    "/office/price-groups/<int:group_id>": 12,
+    "/office/providers/<int:provider_id>": 11,
+    "/office/providers/<int:upstream_id>/import": 11,
+    "/office/incidents": 11,
+    "/office/approvals/<int:proposal_id>": 10,
+    "/office/settings": 10,
+    "/office": 9,
+    "/office/providers": 9,
+    "/office/tools/<slug>": 9,
+    "/office/tickets": 8,
+    "/office/time-rules": 8,
+    "/office/settings/<group>": 8,
+    "/office/orders": 7,
+    "/office/reviews": 7,
+    "/office/reviews/<int:review_id>": 7,
+    "/office/deposits/<reference>": 7,
+    "/office/incidents/<int:incident_id>": 7,
+}
+
+
+def test_no_page_executes_more_statements_than_its_limit(app: Flask) -> None:
+    with traced(app) as statements:
+        pages = signed_in_pages.pages(app)
+
+        counts = {page.rule: _count(app, page, statements) for page in pages}
+
+    assert len(pages) > 80
+    assert {rule: count for rule, count in counts.items() if count > MORE.get(rule, MOST)} == {}
+    # A limit goes down with its page.
+    assert {rule: counts[rule] for rule, limit in MORE.items() if counts[rule] < limit} == {}
+
+
+def test_history_after_a_change_executes_three_statements(app: Flask) -> None:
+    customer = a_customer("100")
+    an_order(customer=customer)
+    with traced(app) as statements:
+        client = signed_in(app.test_client(), customer)
+        for path in ("/orders", "/orders/live"):
+            assert client.get(path).status_code == 200
+            with transaction():
+                customer_version.bump([customer.id])
+            statements.clear()
+
+            assert client.get(path).status_code == 200
+
+            assert len(statements.texts) <= MOST_OF_HISTORY, statements.texts
+
+
+def test_placing_an_order_executes_no_more_statements_than_its_limit(app: Flask) -> None:
+    customer, tool = a_customer("100"), a_tool()
+    offer = tools.find(tool.slug)
+    assert offer is not None
+    form = {"tool": tool.slug, "link": LINK, "quantity": "100", "terms": str(offer.terms_id)}
+    form |= {"terms_price": str(offer.price_micros_per_thousand)}
+    with traced(app) as statements:
+        client = signed_in(app.test_client(), customer)
+        for _ in range(2):
+            statements.clear()
+            answer = client.post("/orders", data=form | {"request_id": placing.new_request_id()})
+            assert answer.status_code == 303, answer.text
+
+    assert len(statements.texts) <= MOST_OF_PLACING, statements.texts
+
+
+def _count(app: Flask, page: SignedInPage, statements: TracedStatements) -> int:
+    """Statements of the page once its caches are filled."""
+    assert signed_in_pages.status_of(app, page) == 200
+    statements.clear()
+    assert signed_in_pages.status_of(app, page) == 200
+    return len(statements.texts)
