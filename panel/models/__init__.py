@@ -49,7 +49,7 @@ from panel.models.order import (
 from panel.models.order_cost import OrderCost, RunCost
 from panel.models.payment import DepositRequest, PaymentEvent, PaymentEventState, PaymentTerms
 from panel.models.platform import AuditRun, ComponentDay, Incident, IncidentPart, IncidentUpdate, Measurement
-from panel.models.price_group import GroupMember, GroupPrice, PriceGroup
+from panel.models.price_group import GroupMember, GroupPrice, KnownPrices, PriceGroup
 from panel.models.provider_work import (
     IS_OPEN_ATTEMPT,
     IS_OPEN_REFILL,
@@ -141,6 +141,7 @@ __all__ = [
     "IncidentPart",
     "IncidentUpdate",
     "Invitation",
+    "KnownPrices",
     "LinkPurpose",
     "ListedTool",
     "LoginSession",

@@ -46,3 +46,13 @@ class GroupMember(Base):
 
     user_id: Mapped[int] = mapped_column(ForeignKey("users.id"), primary_key=True, autoincrement=False)
     group_id: Mapped[int] = mapped_column(ForeignKey("price_groups.id"), index=True)
+
+
+class KnownPrices(Base):
+    """The price list that a customer knew before it changed, until the customer is mailed about that."""
+
+    __tablename__ = "known_prices"
+
+    user_id: Mapped[int] = mapped_column(ForeignKey("users.id"), primary_key=True, autoincrement=False)
+    # JSON, as `customer_prices.as_json` writes it.
+    prices: Mapped[str]

@@ -1,8 +1,9 @@
 """Mails about changed, announced and retired terms of tools, to customers who used the tool in the last 90 days.
 
 The stored terms that customers know are compared with the current ones, so an edit, an import and a bulk edit are
-noticed alike, and a change that was taken back is not mailed. All changes go into one mail a customer, in rounds a day
-apart.
+noticed alike, and a change that was taken back is not mailed. So are a customer's own prices: when those of the price
+group change, or the group, the prices known before are kept until the mail. All changes go into one mail a customer, in
+rounds a day apart.
 """
 
 from collections.abc import Collection, Sequence
@@ -17,7 +18,7 @@ from panel.db import db, execute_write, lock_rows, table_of, upsert
 from panel.domain.accounts.roles import Role
 from panel.domain.notification_kinds import Notice
 from panel.models import Catalogue, MailedTerms, Order, Provider, ScheduledTerms, Terms, TermsRound, Tool, User
-from panel.services.catalogue import customer_prices, scheduled_terms, simulated_tools, terms_changes
+from panel.services.catalogue import customer_prices, known_prices, scheduled_terms, simulated_tools, terms_changes
 from panel.services.catalogue.customer_prices import PriceList
 from panel.services.catalogue.terms_changes import FieldChange
 from panel.services.mail import notifications
@@ -69,11 +70,12 @@ class _Subject:
     at: datetime | None = None
     is_retirement: bool = False
 
-    def news(self, prices: PriceList) -> ToolNews | None:
-        """What customers with these prices read of it; None where nothing differs for them."""
+    def news(self, prices: PriceList, known: PriceList | None = None) -> ToolNews | None:
+        """What customers with these prices read of it, who may know other ones; None where nothing differs for them."""
         if self.kind is NewsKind.RETIRED:
             return ToolNews(self.kind, self.tool_id, self.before.name, "")
-        fields = terms_changes.differences(self.before, self.after, prices=prices)
+        old_prices = known if self.kind is NewsKind.CHANGED else None
+        fields = terms_changes.differences(self.before, self.after, prices=prices, old_prices=old_prices)
         if self.is_retirement:
             fields = (scheduled_terms.NO_NEW_ORDERS,)
         name, path = self.after.name, f"/tools/{self.slug}"
@@ -86,7 +88,9 @@ def is_due(*, now: datetime) -> bool:
     found = db.session.get(TermsRound, 1)
     if found is None or found.mailed_up_to is not None:
         return True
-    return found.seen_version != version and (found.noticed_at is None or _may_begin(found, now=now))
+    if found.noticed_at is not None and not _may_begin(found, now=now):
+        return False
+    return found.seen_version != version or known_prices.is_any()
 
 
 def step(*, now: datetime) -> int:
@@ -98,6 +102,7 @@ def step(*, now: datetime) -> int:
     found = db.session.get(TermsRound, 1, populate_existing=True)
     if found is None:
         _know_new_tools()
+        known_prices.forget_all()
         db.session.add(TermsRound(id=1, number=0, seen_version=version))
         db.session.flush()
         return 0
@@ -145,7 +150,8 @@ _TO_WITHDRAW = (
 def _is_any_news() -> bool:
     differing = select(MAILED.c.tool_id).join(TOOLS, TOOLS.c.id == MAILED.c.tool_id).where(_DIFFERS)
     announced = select(SCHEDULED.c.tool_id).where(or_(and_(*_TO_ANNOUNCE), and_(*_TO_WITHDRAW)))
-    return any(db.session.execute(each.limit(1)).first() is not None for each in (differing, announced))
+    found = (db.session.execute(each.limit(1)).first() is not None for each in (differing, announced))
+    return any(found) or known_prices.is_any()
 
 
 def _know_new_tools() -> None:
@@ -160,12 +166,19 @@ def _know_new_tools() -> None:
 def _queue_mails(found: TermsRound, *, now: datetime) -> int:
     is_customer = (User.id > found.mailed_up_to, User.role == Role.CUSTOMER, User.closed_at.is_(None))
     user_ids = db.session.scalars(select(User.id).where(*is_customer).order_by(User.id).limit(CUSTOMERS_A_STEP)).all()
-    used = {user_id: _used(user_id, found.number, since=now - USED_WITHIN) for user_id in user_ids}
-    subjects = _subjects(set().union(*used.values()), found.number)
+    known = known_prices.take(user_ids)
+    since = now - USED_WITHIN
+    used = {each: _used(each, None if each in known else found.number, since=since) for each in user_ids}
+    tool_ids = set().union(*used.values())
+    subjects = _subjects(tool_ids, found.number)
+    is_subject = {each.tool_id for each in subjects if each.kind in (NewsKind.CHANGED, NewsKind.RETIRED)}
+    unchanged = _unchanged(tool_ids - is_subject) if known else []
     groups = customer_prices.groups_of_customers()
     prices = {group_id: customer_prices.of_group(group_id) for group_id in {groups.get(each) for each in user_ids}}
     for user_id in user_ids:
-        mine = [each.news(prices[groups.get(user_id)]) for each in subjects if each.tool_id in used[user_id]]
+        all_subjects = [*subjects, *unchanged] if user_id in known else subjects
+        lists = prices[groups.get(user_id)], known.get(user_id)
+        mine = [each.news(*lists) for each in all_subjects if each.tool_id in used[user_id]]
         _notify(user_id, [each for each in mine if each is not None], round_number=found.number, now=now)
     if len(user_ids) == CUSTOMERS_A_STEP:
         found.mailed_up_to = user_ids[-1]
@@ -176,14 +189,15 @@ def _queue_mails(found: TermsRound, *, now: datetime) -> int:
 
 
 def _end(found: TermsRound, *, now: datetime) -> None:
+    known_prices.forget_nobodys()
     found.mailed_up_to, found.ended_at = None, now
     current = {"terms_id": MAILED.c.new_terms_id, "is_hidden": MAILED.c.new_is_hidden}
     mailed = update(MAILED).where(MAILED.c.new_terms_id.is_not(None))
     execute_write(mailed.values({**current, "new_terms_id": None, "new_is_hidden": None}))
 
 
-def _used(user_id: int, number: int, *, since: datetime) -> set[int]:
-    """The tools of this round that this customer used since then: the newest order of each tells."""
+def _used(user_id: int, number: int | None, *, since: datetime) -> set[int]:
+    """The tools of this round, or of all, that this customer used since then: the newest order of each tells."""
     ever = history.tools_used(user_id)
     newest = (
         select(ORDERS.c.placed_at)
@@ -196,7 +210,9 @@ def _used(user_id: int, number: int, *, since: datetime) -> set[int]:
     changed = select(MAILED.c.tool_id).where(MAILED.c.new_terms_id.is_not(None))
     is_scheduled = or_(SCHEDULED.c.announced_round == number, SCHEDULED.c.withdrawn_round == number)
     is_subject = or_(TOOLS.c.id.in_(changed), TOOLS.c.id.in_(select(SCHEDULED.c.tool_id).where(is_scheduled)))
-    found = select(TOOLS.c.id).where(TOOLS.c.id.in_(ever), is_subject, newest >= since)
+    found = select(TOOLS.c.id).where(TOOLS.c.id.in_(ever), newest >= since)
+    if number is not None:
+        found = found.where(is_subject)
     return set(db.session.scalars(found)) if ever else set()
 
 
@@ -217,6 +233,17 @@ def _subjects(tool_ids: Collection[int], number: int) -> list[_Subject]:
     sold = [row for row in rows if simulated_tools.is_sold(row)]
     changed = [_Subject(NewsKind.RETIRED if row[0] else NewsKind.CHANGED, *row[1:5]) for row in sold]
     return [*changed, *_scheduled(NewsKind.SCHEDULED, number), *_scheduled(NewsKind.WITHDRAWN, number)]
+
+
+def _unchanged(tool_ids: Collection[int]) -> list[_Subject]:
+    """Tools whose terms are as customers know them, for those whose own prices changed."""
+    rows = db.session.execute(
+        select(*(Tool.id, Tool.slug, Terms), Provider.kind.label("provider_kind"), Provider.name.label("provider_name"))
+        .join(Provider, Provider.id == Tool.provider_id)
+        .join(Terms, Terms.id == Tool.terms_id)
+        .where(Tool.id.in_(tool_ids), Tool.is_hidden.is_(False))
+    )
+    return [_Subject(NewsKind.CHANGED, row[0], row[1], row[2], row[2]) for row in rows if simulated_tools.is_sold(row)]
 
 
 def _scheduled(kind: NewsKind, number: int) -> list[_Subject]:

@@ -73,6 +73,7 @@ OURS = _words(
     orders.chain_hash transfers.chain_hash
     alerts.kind announcements.audience api_keys.key_hash api_keys.networks api_keys.scope api_keys.starts_with
     attempts.kind attempts.state
+    known_prices.prices
     audit_runs.differences cancellations.state catalogue_imports.chosen catalogue_imports.currency
     catalogue_imports.rows catalogue_imports.skipped catalogue_imports.state imported_tools.was
     component_days.component deliveries.state

@@ -7,7 +7,7 @@ from sqlalchemy import event, select, update
 
 from panel.db import db, transaction
 from panel.domain.notification_kinds import Notice
-from panel.models import Catalogue, Mail, TermsRound, Tool, User
+from panel.models import Catalogue, KnownPrices, Mail, TermsRound, Tool, User
 from panel.services import terms_notifications
 from panel.services.catalogue import tool_settings
 from panel.services.mail import notifications
@@ -183,3 +183,68 @@ def test_thousands_of_changed_tools_make_one_mail_and_few_statements() -> None:
 
     assert mails()[0].subject == "Aaa: changed terms"
     assert len(statements) < 60
+
+
+def test_customers_are_mailed_when_their_group_changes_their_prices() -> None:
+    plays, visits, other = a_tool("plays", price="1.00"), a_tool("visits", price="2.00"), a_tool("other", price="3.00")
+    member, stranger = a_user_of(plays, visits), a_user_of(plays)
+    steps(now=NOON)
+    with transaction():
+        group_id = price_groups.add("Resellers", "10", actor="operator", now=NOON)
+        price_groups.give(member.id, group_id, actor="operator", now=NOON)
+
+    early = steps(now=NOON)
+    joined = steps(now=NOON + HOUR)
+    with transaction():
+        price_groups.set_price(group_id, "visits", "1.50", actor="operator", now=NOON + HOUR)
+        price_groups.set_price(group_id, "other", "1.50", actor="operator", now=NOON + HOUR)
+        price_groups.change(group_id, name="Resellers", percent="20", actor="operator", now=NOON + HOUR)
+    set_price(plays, "1.10")
+    steps(now=NOON + 2 * HOUR)
+    steps(now=NOON + 2 * DAY)
+    assert steps(now=NOON + 9 * DAY) == 3
+
+    assert (early, joined) == (0, 1)
+    first, *later = mails()
+    own, listed = sorted(later, key=lambda mail: mail.user_id != member.id)
+    assert (first.user_id, own.user_id, listed.user_id) == (member.id, member.id, stranger.id)
+    assert "$0.90 (before: $1.00)" in first.text and "$1.80 (before: $2.00)" in first.text
+    assert "$0.88 (before: $0.90)" in own.text and "$1.50 (before: $1.80)" in own.text
+    assert "$1.10 (before: $1.00)" in listed.text and other.name not in own.text
+    assert db.session.scalars(select(KnownPrices)).all() == []
+
+
+def test_prices_that_were_changed_back_and_accounts_without_mails_leave_nothing_behind() -> None:
+    tool = a_tool("plays", price="1.00")
+    member = a_user_of(tool)
+    steps(now=NOON)
+    for percent in ("10", None):
+        with transaction():
+            group_id = price_groups.add(f"Group {percent}", percent or "20", actor="operator", now=NOON)
+            price_groups.give(member.id, group_id if percent else None, actor="operator", now=NOON)
+
+    steps(now=NOON)
+
+    assert steps(now=NOON + HOUR) == 0
+    assert db.session.scalars(select(KnownPrices)).all() == []
+
+
+def test_a_group_that_changes_while_mails_are_written_is_in_the_next_ones() -> None:
+    tool = a_tool("plays", price="1.00")
+    member = a_user_of(tool)
+    steps(now=NOON)
+    with transaction():
+        group_id = price_groups.add("Resellers", "10", actor="operator", now=NOON)
+        price_groups.give(member.id, group_id, actor="operator", now=NOON)
+    steps(now=NOON)
+    with transaction():
+        terms_notifications.step(now=NOON + HOUR)
+    with transaction():
+        terms_notifications.step(now=NOON + HOUR)
+        price_groups.change(group_id, name="Resellers", percent="30", actor="operator", now=NOON + HOUR)
+
+    steps(now=NOON + 2 * HOUR)
+    steps(now=NOON + 2 * DAY)
+
+    texts = [mail.text for mail in mails()]
+    assert ["$0.90 (before: $1.00)" in texts[0], "$0.70 (before: $0.90)" in texts[1]] == [True, True]

@@ -4,6 +4,7 @@ The one place that decides what a customer pays. Pages, the API and placing ask 
 A change of a group bumps the catalogue's version, and a customer's change of group the customer's.
 """
 
+import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
@@ -47,6 +48,17 @@ class PriceList:
 
 
 LIST_PRICES = PriceList()
+
+
+def as_json(prices: PriceList) -> str:
+    """The price list as text, to be read by `from_json`."""
+    return json.dumps([prices.basis_points, [[tool_id, *price] for tool_id, price in prices.fixed.items()]])
+
+
+def from_json(text: str) -> PriceList:
+    """The price list that was written; its group may be gone."""
+    basis_points, fixed = json.loads(text)
+    return PriceList(None, basis_points, {tool_id: (price, is_package) for tool_id, price, is_package in fixed})
 
 
 _OWNER = select(_TEST_CUSTOMERS.c.owner_id).where(_TEST_CUSTOMERS.c.user_id == bindparam("customer_id"))

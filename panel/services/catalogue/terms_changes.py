@@ -125,9 +125,11 @@ def _retired() -> list[CatalogueChange]:
     ]
 
 
-def differences(old: Terms, new: Terms, *, prices: PriceList = LIST_PRICES) -> tuple[FieldChange, ...]:
-    """What customers with these prices read of the change from old to new terms."""
-    before, after = _shown(old, prices), _shown(new, prices)
+def differences(
+    old: Terms, new: Terms, *, prices: PriceList = LIST_PRICES, old_prices: PriceList | None = None
+) -> tuple[FieldChange, ...]:
+    """What customers with these prices, who had `old_prices` before, read of the change from old to new terms."""
+    before, after = _shown(old, old_prices or prices), _shown(new, prices)
     pairs = zip(before.items(), after.items(), strict=True)
     return tuple(FieldChange(label, was, text) for (_, was), (label, text) in pairs if was not in ("", text))
 

@@ -18,7 +18,7 @@ from panel.domain.errors import ActionRefused, BadInput, BadMoney, NotFound
 from panel.models import Catalogue, GroupMember, GroupPrice, PriceGroup, User
 from panel.services import audit_log, customer_version
 from panel.services.api import catalogue_events
-from panel.services.catalogue import customer_prices, routes, tools
+from panel.services.catalogue import customer_prices, known_prices, routes, tools
 from panel.services.catalogue.customer_prices import PriceList
 from panel.services.catalogue.tools import ToolOffer
 from panel.services.closed_accounts import check_open
@@ -218,6 +218,7 @@ def give(customer_id: int, group_id: int | None, *, actor: str, now: datetime) -
     customer_version.bump([customer_id])
     after = customer_prices.of_customer(customer_id)
     catalogue_events.announce_prices([customer_id], before=before, after=after, now=now)
+    known_prices.note([customer_id], before)
     detail = "list prices" if group_id is None else f"group {group_id}: {_group(group_id).name}"
     audit_log.write("price group give", actor=actor, subject=customers.subject(customer_id), detail=detail, now=now)
 
@@ -233,6 +234,7 @@ def _changing(group_id: int, *, now: datetime) -> Iterator[None]:
     after = customer_prices.of_group(group_id if is_left else None)
     db.session.execute(update(Catalogue).values(version=Catalogue.version + 1))
     catalogue_events.announce_prices(members, before=before, after=after, now=now)
+    known_prices.note(members, before)
 
 
 def _lock_groups() -> None:
