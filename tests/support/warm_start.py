@@ -7,14 +7,14 @@ from pathlib import Path
 import granian.cli
 
 import panel.worker
-from panel.application import create_app
 from tests.support import databases, shared_start
 
-__all__ = ("granian", "panel")
+__all__ = ("MIGRATED", "granian", "panel")
 
 gc.disable()
 shared_start.share()
 with tempfile.TemporaryDirectory() as folder:
-    databases.close(create_app(databases.settings_for(Path(folder))))
+    # A migrated database without rows, for panels that have none yet.
+    MIGRATED = databases.make_sqlite_template(Path(folder)).read_bytes()
 gc.freeze()
 gc.enable()
