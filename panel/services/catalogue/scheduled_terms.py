@@ -186,6 +186,8 @@ def _retire(found: ScheduledTerms, tool: Tool, terms_id: int, *, now: datetime) 
     if found.announced_round is not None and not _is_being_mailed(found.announced_round):
         # Customers were mailed about it ahead, as with changed terms.
         execute_write(update(MailedTerms).where(MailedTerms.tool_id == tool.id).values(is_hidden=True))
+        in_round = (MailedTerms.tool_id == tool.id, MailedTerms.new_is_hidden.is_not(None))
+        execute_write(update(MailedTerms).where(*in_round).values(new_is_hidden=True))
     detail = f"{found.reason} (scheduled by {found.actor})"
     tool_settings.record_change(tool, "tools hide", detail, actor="panel", now=now)
 

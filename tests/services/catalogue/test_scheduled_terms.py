@@ -256,6 +256,27 @@ def test_a_retired_tool_is_hidden_once_when_it_is_due_and_its_orders_go_on(app: 
     assert change.kind is ChangeKind.RETIRED
 
 
+def test_a_retirement_in_the_middle_of_a_later_round_makes_no_round_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(terms_notifications, "CUSTOMERS_A_STEP", 1)
+    tool = a_tool("plays", price="0.90")
+    readers = [a_user_of(tool), a_user_of(tool)]
+    steps(now=NOON)
+    retire(tool)
+    steps(now=NOON)
+    assert steps(now=NOON + HOUR) == len(readers)
+    set_price(tool, "1.20")
+    steps(now=THEN - HOUR)
+    for _ in range(2):
+        with transaction():
+            terms_notifications.step(now=THEN)
+
+    assert apply_all() == 1
+    mailed = steps(now=THEN)
+    steps(now=THEN + 2 * DAY)
+
+    assert steps(now=THEN + 3 * DAY) == mailed == 2 * len(readers)
+
+
 def test_customers_are_mailed_once_that_a_tool_will_be_retired_and_again_if_it_will_not() -> None:
     plays, visits = a_tool("plays"), a_tool("visits")
     customer = a_user_of(plays, visits)
