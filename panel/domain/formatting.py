@@ -1,7 +1,7 @@
 """Formatting of numbers, times and durations for pages."""
 
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 # Seconds below which a duration is given to the second.
 EXACT_BELOW = 120
@@ -29,6 +29,11 @@ def clock(at: datetime) -> str:
 def day(at: datetime) -> str:
     moment = _utc(at)
     return f"{moment.day} {moment:%B %Y}"
+
+
+def day_of_year(of: date) -> str:
+    """A day at the end of a chart: `7 November`."""
+    return f"{of.day} {of:%B}"
 
 
 def iso(at: datetime) -> str:

@@ -4,7 +4,7 @@ from playwright.sync_api import Page, expect
 
 from panel.domain.status import Status
 from tests.browser.conftest import Tabs
-from tests.support.factories import a_customer, an_operator, an_order, reload
+from tests.support.factories import a_customer, a_tool, an_operator, an_order, reload
 
 POLL_MS = 3_000
 TWO_POLLS_MS = 2 * POLL_MS + 1_500
@@ -158,7 +158,14 @@ def test_tables_fit_or_scroll_visibly_by_keyboard_at_768_pixels(tabs: Tabs) -> N
 
 def test_table_of_orders_fits_without_scrolling_at_every_width(tabs: Tabs) -> None:
     customer = a_customer("1000", email="a-rather-long-address-of-a-customer@mail.example.com")
-    ended = an_order(customer=customer, quantity=100_000, status=Status.PARTIAL, remains=2_000)
+    ended = an_order(
+        customer=customer,
+        quantity=100_000,
+        status=Status.PARTIAL,
+        remains=2_000,
+        link=f"https://example.com/{'long' * 20}",
+        tool=a_tool("a-tool-whose-name-is-longer-than-most"),
+    )
     page = tabs.open(an_operator()).page
     page.goto("/office/orders")
 
@@ -176,9 +183,11 @@ def test_navigation_of_the_office_can_be_scrolled_on_a_low_screen(tabs: Tabs) ->
     page.set_viewport_size({"width": 1280, "height": 480})
     page.goto("/office")
 
-    last = page.get_by_role("navigation", name="Office").get_by_role("link").last
-    last.focus()
+    navigation = page.get_by_role("navigation", name="Office")
 
+    assert navigation.evaluate("it => it.clientHeight <= innerHeight && it.scrollHeight > it.clientHeight")
+    last = navigation.get_by_role("link").last
+    last.focus()
     expect(last).to_be_in_viewport(ratio=1)
 
 

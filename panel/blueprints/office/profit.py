@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import date, timedelta
 from urllib.parse import urlencode
 
 from flask import render_template, request, url_for
@@ -15,6 +15,7 @@ from panel.clock import utc_now
 from panel.db import begin_snapshot
 from panel.domain import charts, money
 from panel.domain.accounts.roles import Action
+from panel.domain.formatting import day_of_year
 from panel.domain.lists.date_range import Period
 from panel.domain.lists.list_filters import BadFilters, days_of
 from panel.services.money import profit
@@ -115,7 +116,8 @@ def _chart(found: Profit) -> tuple[charts.Columns, list[str], tuple[str, str]]:
     """Margin per day; a loss counts as 0, and the table has its figure."""
     columns = charts.columns([max(line.sums.margin_nanos, 0) for line in found.lines])
     marks = [app_context.money_text(tick.value) for tick in columns.ticks]
-    return columns, marks, (found.lines[0].name, found.lines[-1].name)
+    first, last = (date.fromisoformat(line.name) for line in (found.lines[0], found.lines[-1]))
+    return columns, marks, (day_of_year(first), day_of_year(last))
 
 
 def _lines_on_page(found: Profit | None, wanted: _Wanted | None) -> list[ProfitLine]:

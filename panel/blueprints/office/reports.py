@@ -8,7 +8,7 @@ from panel.blueprints.office.access import office_blueprint
 from panel.clock import utc_now
 from panel.domain import charts
 from panel.domain.accounts.roles import Action
-from panel.domain.formatting import count
+from panel.domain.formatting import count, day_of_year
 from panel.services import delivery_times
 from panel.services.platform import figures
 from panel.settings import Settings
@@ -29,7 +29,7 @@ def show() -> ResponseReturnValue:
     return render_template(
         "office/reports.html",
         days=days,
-        ends=(f"{days[0].day:%d %B}", f"{days[-1].day:%d %B}"),
+        ends=(day_of_year(days[0].day), day_of_year(days[-1].day)),
         placed=placed,
         placed_marks=[count(tick.value) for tick in placed.ticks],
         returned=returned,
