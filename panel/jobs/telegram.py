@@ -32,6 +32,8 @@ FINAL = frozenset({400, 403})
 BLOCKED = 403
 # An update can hold two texts of 4,096 characters, each written as six.
 UPDATES_AT_ONCE = 5
+PRIVATE = "private"
+CHAT_TYPES = frozenset({PRIVATE, "group", "supergroup"})
 MAX_ANSWER_SIGNS = 500_000
 
 log = structlog.get_logger()
@@ -84,14 +86,14 @@ def _link_chats(settings: Settings) -> None:
 
 
 def _read_updates(token: str, updates: Any) -> None:
-    """Link each private chat that sent a current code, and remember what was read in the same transaction."""
+    """Link each chat that sent a current code, and remember what was read in the same transaction."""
     for update in updates:
         number, message = int(update["update_id"]), update.get("message") or {}
         chat = message.get("chat") or {}
         with transaction():
-            # A group has many readers, so a code links private chats alone.
-            if chat.get("type") == "private" and isinstance(message.get("text"), str):
-                links.claim(message["text"], int(chat["id"]), now=utc_now())
+            kind = chat.get("type")
+            if kind in CHAT_TYPES and isinstance(message.get("text"), str):
+                links.claim(message["text"], int(chat["id"]), is_private=kind == PRIVATE, now=utc_now())
             bot.note_read(token, number + 1)
 
 

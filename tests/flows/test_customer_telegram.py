@@ -20,6 +20,7 @@ from panel.services.privacy import closing, data_export_tables
 from panel.services.telegram import bot, links, outbox
 from tests.flows.test_telegram import TOKEN, BotApi, bot_api, make_due, messages
 from tests.support.factories import NOON, a_customer, a_tool, an_order, signed_in
+from tests.support.telegram_chats import link_chat
 
 CODE = re.compile(r"/start ([A-Za-z0-9_-]{22})<")
 
@@ -40,13 +41,13 @@ def a_member(chat: str = "", *, is_confirmed: bool = True) -> User:
     with transaction():
         db.session.get_one(User, customer.id).email_confirmed_at = NOON if is_confirmed else None
         if chat:
-            links.choose_chat(customer.id, chat)
+            link_chat(customer.id, chat)
     return customer
 
 
 def chat_of(customer: User) -> str:
     db.session.rollback()
-    return links.chat_of(customer.id)
+    return db.session.scalars(select(User.telegram_chat).where(User.id == customer.id)).one()
 
 
 def completed(customer: User) -> int:
@@ -158,8 +159,8 @@ def test_no_chat_ever_reads_about_another_customers_orders(app: Flask) -> None:
     with bot_api(app) as api:
         # The first customer's waiting message must not reach the chat that is the second one's now.
         with transaction():
-            links.choose_chat(first.id, "43")
-            links.choose_chat(second.id, "41")
+            link_chat(first.id, "43")
+            link_chat(second.id, "41")
         mine, others = completed(second), completed(first)
         while sweep():
             pass
@@ -201,7 +202,7 @@ def test_chat_that_blocked_the_bot_is_left_alone_and_the_page_says_so(app: Flask
 def test_unlinking_and_closing_end_it_and_own_data_names_it(app: Flask, client: FlaskClient) -> None:
     customer, closing_one = a_member("42"), a_customer("0")
     with transaction():
-        links.choose_chat(closing_one.id, "77")
+        link_chat(closing_one.id, "77")
         links.begin(closing_one.id, now=NOON)
         outbox.queue(closing_one.id, "Order 1 of https://example.com/mine.", now=NOON)
     signed_in(client, customer)

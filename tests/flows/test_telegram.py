@@ -1,6 +1,7 @@
 """Telegram: alerts go to the operator's chat through the Bot API, are retried, and its refusals are final."""
 
 import json
+import re
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -21,6 +22,7 @@ from panel.services.alerts import recipients, rounds
 from panel.services.money import deposits
 from panel.services.telegram import links, outbox
 from tests.support.factories import NOON, a_customer, an_operator, signed_in
+from tests.support.telegram_chats import link_chat
 from tests.support.ticket_factories import a_ticket
 
 TOKEN = "123456:A-token-of-a-bot-that-is-none"
@@ -89,7 +91,7 @@ def bot_api(app: Flask) -> Iterator[BotApi]:
 def an_alerted_operator(chat: str = "42") -> User:
     operator = an_operator()
     with transaction():
-        links.choose_chat(operator.id, chat)
+        link_chat(operator.id, chat)
     a_ticket()
     with transaction():
         rounds.notify(now=utc_now())
@@ -123,7 +125,7 @@ def test_each_channel_gets_the_kinds_that_were_chosen_for_it(app: Flask) -> None
     operator, customer = an_operator(), a_customer()
     with transaction():
         db.session.get_one(User, operator.id).email_confirmed_at = NOON
-        links.choose_chat(operator.id, "42")
+        link_chat(operator.id, "42")
         wanted = [(AlertKind.DEPOSIT, AlertChannel.TELEGRAM), (AlertKind.TICKET, AlertChannel.EMAIL)]
         recipients.choose(operator.id, wanted=wanted)
         deposits.request_deposit(customer.id, amount_nanos=25 * 10**9, now=NOON)
@@ -174,7 +176,7 @@ def test_refusals_are_final_and_failures_are_retried_without_naming_the_token(
     telegram_sweep.sweep(worker="test")
     assert (messages()[0].due_at, messages()[0].error) == (None, outbox.NOT_LINKED)
     with transaction():
-        links.choose_chat(an_operator_id(), "42")
+        link_chat(an_operator_id(), "42")
     monkeypatch.setattr(telegram_sweep, "BOT_API", "http://127.0.0.1:9")
     make_due()
     telegram_sweep.sweep(worker="test")
@@ -205,7 +207,7 @@ def test_without_token_or_chat_nothing_is_queued_or_sent(app: Flask) -> None:
 
     with transaction():
         operator = an_operator_id()
-        links.choose_chat(operator, "42")
+        link_chat(operator, "42")
         outbox.queue(operator, "A message.", now=NOON)
     assert telegram_sweep.sweep(worker="test") == 0
 
@@ -214,14 +216,31 @@ def an_operator_id() -> int:
     return db.session.scalars(select(User.id).where(User.is_staff)).one()
 
 
-@pytest.mark.parametrize("chat", ["0", "@name", "12 34", "1" * 21, "--1"])
-def test_wrong_chats_change_nothing(app: Flask, client: FlaskClient, chat: str) -> None:
-    app.config["PANEL"].telegram_token = TOKEN
-    operator = an_operator()
-    signed_in(client, operator)
-    assert client.post("/office/alerts/telegram", data={"telegram_chat": "77"}).status_code == 303
+def test_an_operators_chat_is_linked_by_the_code_it_sends_also_a_group(app: Flask, client: FlaskClient) -> None:
+    with bot_api(app) as api:
+        operator, customer = an_operator(), a_customer()
+        telegram_sweep.sweep(worker="test")
+        signed_in(client, operator)
+        typed = client.post("/office/alerts/telegram", data={"telegram_chat": "77"}).text
+        code = re.search(r"/start@panel_test_bot ([\w-]+)", typed)
+        assert code and chat_of(operator.id) == ""
+        with transaction():
+            theirs = links.begin(customer.id, now=utc_now())
+        api.updates = [sent(1, "group", -5, f"/start {theirs}"), sent(2, "supergroup", -77, f"/start@x {code[1]}")]
+        telegram_sweep.sweep(worker="test")
+        telegram_sweep.sweep(worker="test")
 
-    refused = client.post("/office/alerts/telegram", data={"telegram_chat": chat})
+        assert (chat_of(operator.id), chat_of(customer.id)) == ("-77", "")
+        assert [body["chat_id"] for _path, body in api.calls] == [-77]
+        assert "A chat is linked." in client.get("/office/alerts").text
+        assert client.post("/office/alerts/telegram/end").status_code == 303
+    assert chat_of(operator.id) == ""
 
-    assert refused.status_code == 422 and f'value="{chat}"' in refused.text
-    assert links.chat_of(operator.id) == "77"
+
+def sent(number: int, kind: str, chat: int, text: str) -> dict[str, object]:
+    return {"update_id": number, "message": {"chat": {"id": chat, "type": kind}, "text": text}}
+
+
+def chat_of(user_id: int) -> str:
+    db.session.rollback()
+    return db.session.scalars(select(User.telegram_chat).where(User.id == user_id)).one()

@@ -1,6 +1,6 @@
 """Telegram chats of accounts: linked by a one-time code that the chat itself sends to the site's bot.
 
-Operators may also enter the number of a chat, such as that of a group.
+Customers link a private chat. The staff may also link a group, for alerts that several people read.
 """
 
 import hashlib
@@ -12,17 +12,13 @@ from datetime import datetime, timedelta
 from sqlalchemy import delete, select, update
 
 from panel.db import db, execute_write, lock_rows, table_of, upsert
-from panel.domain.errors import BadInput
 from panel.models import TelegramLink, User
 from panel.services import customer_version
 from panel.services.telegram import outbox
 
-FIELD = "telegram_chat"
 LASTS = timedelta(minutes=30)
 LINKS = table_of(TelegramLink)
 LINKED_TEXT = "This chat is linked. Notifications about your account arrive here from now on."
-# Groups have negative numbers.
-_CHAT = re.compile(r"(-?[1-9][0-9]{0,19})?", re.ASCII)
 _START = re.compile(r"/start(?:@\w+)? ([A-Za-z0-9_-]{22})", re.ASCII)
 
 
@@ -41,19 +37,6 @@ def state_of(user_id: int) -> ChatState:
     return ChatState(bool(chat), blocked_at)
 
 
-def chat_of(user_id: int) -> str:
-    """The person's chat; empty without one."""
-    return db.session.scalars(select(User.telegram_chat).where(User.id == user_id)).one()
-
-
-def choose_chat(user_id: int, chat: str) -> None:
-    """Set an operator's chat by its number; an empty text ends it. Raises BadInput."""
-    chat = chat.strip()
-    if not _CHAT.fullmatch(chat):
-        raise BadInput("Enter the chat’s number, such as 123456789.", field=FIELD)
-    _set(user_id, chat)
-
-
 def begin(user_id: int, *, now: datetime) -> str:
     """A new one-time code for linking a chat; an earlier one stops working."""
     code = secrets.token_urlsafe(16)
@@ -67,8 +50,11 @@ def is_any_pending(*, now: datetime) -> bool:
     return db.session.scalar(select(TelegramLink.user_id).where(TelegramLink.expires_at > now).limit(1)) is not None
 
 
-def claim(text: str, chat: int, *, now: datetime) -> bool:
-    """Link this private chat if the message is `/start` with a current code; the code works once."""
+def claim(text: str, chat: int, *, is_private: bool = True, now: datetime) -> bool:
+    """Link this chat if the message is `/start` with a current code; the code works once.
+
+    A group has many readers, so only the staff's codes link one.
+    """
     match = _START.fullmatch(text.strip())
     if match is None:
         return False
@@ -77,6 +63,8 @@ def claim(text: str, chat: int, *, now: datetime) -> bool:
     if found is None or found.expires_at <= now:
         return False
     user_id = found.user_id
+    if not is_private and not db.session.scalars(select(User.is_staff).where(User.id == user_id)).one():
+        return False
     db.session.delete(found)
     db.session.flush()
     is_active = (User.id == user_id, User.closed_at.is_(None), User.disabled_at.is_(None))

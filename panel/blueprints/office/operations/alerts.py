@@ -1,18 +1,16 @@
 """Alerts in the office: what is true now, and which alerts the operator wants."""
 
-from flask import current_app, flash, redirect, render_template, request
+from flask import abort, current_app, flash, redirect, render_template, request
 from flask.typing import ResponseReturnValue
 
 from panel.blueprints.office import layout
 from panel.blueprints.office.access import office_blueprint
-from panel.blueprints.shared.forms import by_field
 from panel.clock import utc_now
 from panel.db import transaction
 from panel.domain.accounts.roles import Action
 from panel.domain.alerts import AlertChannel, AlertKind
-from panel.domain.errors import PanelError
 from panel.services.alerts import recipients, rounds
-from panel.services.telegram import links
+from panel.services.telegram import bot, links
 
 bp = office_blueprint("alerts", reads=Action.LOOK, changes=Action.CHOOSE_ALERTS)
 
@@ -33,14 +31,27 @@ def choose() -> ResponseReturnValue:
 
 
 @bp.post("/alerts/telegram")
-def choose_chat() -> ResponseReturnValue:
-    try:
-        with transaction():
-            links.choose_chat(layout.operator_id(), request.form.get("telegram_chat", ""))
-    except PanelError as error:
-        return _page(error), error.http_status
-    flash("Your Telegram chat is saved.")
+def link_chat() -> ResponseReturnValue:
+    """A page with a one-time code, which links the chat that sends it to the bot."""
+    name = _bot_name()
+    if not name:
+        abort(404)
+    with transaction():
+        code = links.begin(layout.operator_id(), now=utc_now())
+    minutes = links.LASTS.seconds // 60
+    return render_template("office/operations/link_telegram.html", bot=name, code=code, minutes=minutes)
+
+
+@bp.post("/alerts/telegram/end")
+def unlink_chat() -> ResponseReturnValue:
+    with transaction():
+        links.end(layout.operator_id())
+    flash("Your Telegram chat is unlinked. Nothing is sent there any more.")
     return redirect("/office/alerts", code=303)
+
+
+def _bot_name() -> str:
+    return bot.name_of(current_app.config["PANEL"].telegram_token)
 
 
 def _channels() -> list[AlertChannel]:
@@ -49,7 +60,7 @@ def _channels() -> list[AlertChannel]:
     return [channel for channel in AlertChannel if has_bot or channel is not AlertChannel.TELEGRAM]
 
 
-def _page(error: PanelError | None = None) -> str:
+def _page() -> str:
     return render_template(
         "office/operations/alerts.html",
         alerts=rounds.present(now=utc_now()),
@@ -60,7 +71,6 @@ def _page(error: PanelError | None = None) -> str:
         ],
         email=layout.actor(),
         has_telegram=AlertChannel.TELEGRAM in _channels(),
-        telegram_chat=request.form.get("telegram_chat", links.chat_of(layout.operator_id())),
+        bot=_bot_name(),
         chat=links.state_of(layout.operator_id()),
-        errors=by_field(error),
     )
