@@ -28,6 +28,7 @@ from panel.jobs import (
     announcements,
     cancellations,
     clocks,
+    daily_sums,
     dispatch,
     engine,
     link_rules,
@@ -100,6 +101,7 @@ def sweeps(settings: Settings) -> tuple[Sweep, ...]:
         Sweep("probes", probes.sweep, settings.probe_seconds, is_for_living=True),
         Sweep("audit", probes.audit, settings.probe_seconds, is_for_living=True),
         Sweep("link_rules", link_rules.sweep, 600),
+        Sweep("daily_sums", daily_sums.sweep, 600),
         Sweep("purge", purge, 600),
     )
 

@@ -14,7 +14,7 @@ from panel.models import CheckpointKind
 from panel.services.money import audit as auditing
 from panel.services.money import chain_verification
 from panel.services.money import export as money_export
-from panel.services.money.chain_verification import Mark
+from panel.services.money.chain_report import Mark
 
 
 @click.command("audit")
@@ -33,7 +33,7 @@ def audit(as_json: bool, full: bool, noted: tuple[str, ...]) -> None:
     with clean_errors():
         schema_check.check(current_app.config["MIGRATIONS"])
     now = utc_now()
-    found = auditing.audit(from_start=full, noted=marks, now=now, progress=progress_lines())
+    found = auditing.audit(from_start=full, noted=marks, now=now, progress=progress_lines(), is_resumable=True)
     # If another process is writing at this moment, the next audit verifies these rows again.
     write_if_unlocked(lambda: auditing.record(found, now=now))
     digests = [f"{mark.kind}:{mark.up_to_id}:{mark.digest}" for mark in found.chains.marks.values() if mark.up_to_id]

@@ -61,7 +61,7 @@ WRITE_SLOT_WAIT_SECONDS = 0.25
 APPEND_ONLY = "append_only"
 # Key in a table's `info`: open pages depend on it, so on PostgreSQL a trigger notifies the push hub.
 NOTIFIES_HUB = "notifies_hub"
-# Key in a table's `info`: a trigger adds each new row to the daily sums of `account_days`.
+# Key in a table's `info`: the triggers, by the ends of their names, that keep daily sums of the table's rows.
 SUMS_DAYS = "sums_days"
 
 

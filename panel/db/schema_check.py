@@ -126,8 +126,8 @@ def _wanted_triggers(table: Table, dialect: Dialect) -> Iterator[str]:
             yield f"{table.name}: trigger {table.name}_no_{what}"
     if table.info.get(NOTIFIES_HUB) and dialect.name == "postgresql":
         yield f"{table.name}: trigger {table.name}_notify_hub"
-    if table.info.get(SUMS_DAYS):
-        yield f"{table.name}: trigger {table.name}_sum_days"
+    for what in table.info.get(SUMS_DAYS, ()):
+        yield f"{table.name}: trigger {table.name}_{what}"
 
 
 def _present(connection: Connection) -> Iterator[str]:

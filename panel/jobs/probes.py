@@ -58,7 +58,8 @@ def audit(*, worker: str) -> int:
     if not audit_runs.is_due(now=now):
         return 0
     began = time.monotonic()
-    found = auditing.audit(from_start=chain_verification.is_from_start_due(now=now), now=now)
+    is_due = chain_verification.is_from_start_due(now=now)
+    found = auditing.audit(from_start=is_due, now=now, is_resumable=True)
     took_ms = int((time.monotonic() - began) * 1_000)
     with transaction():
         auditing.record(found, now=now)

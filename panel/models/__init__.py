@@ -16,6 +16,7 @@ from panel.models.api_and_webhooks import (
 )
 from panel.models.assignment import OrderAssignment
 from panel.models.catalogue_import import CatalogueImport, ImportedTool, ImportState
+from panel.models.daily_sums import LedgerDay, ProfitChange, ProfitDay
 from panel.models.favorite import Favorite
 from panel.models.invitation import Invitation
 from panel.models.ledger import (
@@ -25,6 +26,7 @@ from panel.models.ledger import (
     Account,
     AccountDay,
     AccountKind,
+    AuditProgress,
     ChainCheckpoint,
     CheckpointKind,
     Proposal,
@@ -112,6 +114,7 @@ __all__ = [
     "AttemptKind",
     "AttemptState",
     "AuditLogEntry",
+    "AuditProgress",
     "AuditRun",
     "CallKind",
     "CallSlot",
@@ -142,6 +145,7 @@ __all__ = [
     "IncidentUpdate",
     "Invitation",
     "KnownPrices",
+    "LedgerDay",
     "LinkPurpose",
     "ListedTool",
     "LoginSession",
@@ -162,6 +166,8 @@ __all__ = [
     "PaymentTerms",
     "PendingSession",
     "PriceGroup",
+    "ProfitChange",
+    "ProfitDay",
     "Proposal",
     "ProposalKind",
     "ProposalState",

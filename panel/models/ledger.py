@@ -99,7 +99,7 @@ class Transfer(Base):
             sqlite_where=text("kind = 'adjustment'"),
             postgresql_where=text("kind = 'adjustment'"),
         ),
-        {"sqlite_autoincrement": True, "info": {APPEND_ONLY: True, SUMS_DAYS: True}},
+        {"sqlite_autoincrement": True, "info": {APPEND_ONLY: True, SUMS_DAYS: ("sum_days",)}},
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -161,6 +161,21 @@ class ChainCheckpoint(Base):
     from_start_at: Mapped[datetime | None]
     # Since when something differs: each audit then verifies from the first row on, until nothing does.
     broken_at: Mapped[datetime | None]
+
+
+class AuditProgress(Base):
+    """An audit that is being made, or was stopped: `state` is where it is and what it has found, as JSON."""
+
+    __tablename__ = "audit_progress"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    # What is audited from where: only the same is resumed.
+    kind: Mapped[str]
+    # Machine and number of the process whose run it is.
+    owner: Mapped[str]
+    state: Mapped[str]
+    began_at: Mapped[datetime]
+    seen_at: Mapped[datetime]
 
 
 # Literals, as in the partial indexes: with bound parameters SQLite would not use these indexes.

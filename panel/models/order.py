@@ -6,7 +6,7 @@ from enum import StrEnum
 from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint, false, literal_column, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from panel.db import APPEND_ONLY, Base
+from panel.db import APPEND_ONLY, SUMS_DAYS, Base
 from panel.domain.status import Status
 from panel.models.ledger import kind_label
 
@@ -82,7 +82,7 @@ class Order(Base):
             sqlite_where=text("notice_at IS NOT NULL"),
             postgresql_where=text("notice_at IS NOT NULL"),
         ),
-        {"sqlite_autoincrement": True},
+        {"sqlite_autoincrement": True, "info": {SUMS_DAYS: ("profit_insert", "profit_update")}},
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)

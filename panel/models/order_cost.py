@@ -5,7 +5,7 @@ from datetime import datetime
 from sqlalchemy import CheckConstraint, ForeignKey
 from sqlalchemy.orm import Mapped, mapped_column
 
-from panel.db import Base
+from panel.db import SUMS_DAYS, Base
 
 
 class ProviderCharge:
@@ -27,7 +27,10 @@ class OrderCost(ProviderCharge, Base):
     """
 
     __tablename__ = "order_costs"
-    __table_args__ = (CheckConstraint("charge_nanos >= 0", name="charge"),)
+    __table_args__ = (
+        CheckConstraint("charge_nanos >= 0", name="charge"),
+        {"info": {SUMS_DAYS: ("profit_insert", "profit_update", "profit_delete")}},
+    )
 
     order_id: Mapped[int] = mapped_column(ForeignKey("orders.id"), primary_key=True, autoincrement=False)
 

@@ -24,6 +24,8 @@ class User(Base):
             sqlite_where=text("role <> 'customer'"),
             postgresql_where=text("role <> 'customer'"),
         ),
+        # PostgreSQL finds emails that begin with a text by bytes alone.
+        Index("ix_users_email_bytes", "email", postgresql_ops={"email": "text_pattern_ops"}),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)

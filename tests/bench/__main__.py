@@ -10,6 +10,7 @@ from panel.settings import ROOT
 from tests.bench import (
     api,
     backfill,
+    flat,
     goals,
     history,
     money,
@@ -25,6 +26,7 @@ from tests.bench import (
 BENCHES = {
     "api": api.main,
     "backfill": backfill.main,
+    "flat": flat.main,
     "history": history.main,
     "money": money.main,
     "pages": pages.main,

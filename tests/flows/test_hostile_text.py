@@ -74,6 +74,8 @@ OURS = _words(
     alerts.kind announcements.audience api_keys.key_hash api_keys.networks api_keys.scope api_keys.starts_with
     attempts.kind attempts.state
     known_prices.prices
+    audit_progress.kind audit_progress.owner audit_progress.state ledger_days.kind ledger_days.source
+    ledger_days.target
     audit_runs.differences cancellations.state catalogue_imports.chosen catalogue_imports.currency
     catalogue_imports.rows catalogue_imports.skipped catalogue_imports.state imported_tools.was
     component_days.component deliveries.state
@@ -110,6 +112,7 @@ OURS = _words(
 # Typed by somebody, but on none of the pages that are requested here.
 NOT_ON_PAGES = _words(
     """
+    profit_changes.provider_service profit_days.provider_service
     catalogue_imports.actor catalogue_imports.problem category_places.category
     email_changes.new_email email_changes.old_email listed_tools.entry mails.email mails.error mails.subject mails.text
     measurements.text providers.balance_problem providers.catalogue_currency reset_requests.email reviews.resolution

@@ -87,7 +87,9 @@ MUTANTS = (
     ),
     *in_file("panel/services/office/order_table.py", PAGES, ("ORDERS.c.id < filters", "ORDERS.c.id <= filters")),
     *in_file(
-        "panel/services/office/ledger_search.py", PAGES, ("TRANSFERS.c.id < filters", "TRANSFERS.c.id <= filters")
+        "panel/services/office/ledger_search.py",
+        PAGES,
+        ("conditions.append(TRANSFERS.c.id < filters", "conditions.append(TRANSFERS.c.id <= filters"),
     ),
     *in_file(
         "panel/services/office/audit_log_search.py",

@@ -4,7 +4,10 @@ A fifth of the orders belong to one customer. The number of open orders doesn't 
 """
 
 import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 
 from panel.db import db
@@ -74,6 +77,21 @@ INSERT INTO events (
 )
 SELECT id, 'placed', 'you', 'pending', quantity, 0, 0, 1, '', '', placed_at, '' FROM orders
 """
+_REVISION = import_module("panel.migrations.versions.0020_account_days")
+_DAYS = f"""
+INSERT INTO account_days (account_id, day, entries, in_nanos, out_nanos, first_id, last_id)
+{_REVISION.SUMS.format(day=_REVISION.DAY["sqlite"], transfers="transfers", where="")}
+"""
+_PROFIT = import_module("panel.migrations.versions.0061_profit_days")
+_PROFIT_DAYS = f"INSERT INTO profit_days ({_PROFIT.COLUMNS}) {_PROFIT.sums_of('sqlite', 'TRUE')}"
+_LEDGER = import_module("panel.migrations.versions.0062_ledger_days")
+_LEDGER_DAYS = _LEDGER.INSERT.format(day=_LEDGER.DAY["sqlite"])
+_MADE_AFTERWARD = """
+SELECT type, name, sql FROM sqlite_master
+WHERE tbl_name IN ('orders', 'transfers', 'events')
+    AND (type = 'index' AND sql IS NOT NULL OR name = 'transfers_sum_days' OR name = 'orders_profit_insert')
+ORDER BY type
+"""
 _DEPOSITS = """
 WITH RECURSIVE numbers (n) AS (SELECT 0 UNION ALL SELECT n + 1 FROM numbers WHERE n + 1 < :lines)
 INSERT INTO transfers (from_account_id, to_account_id, amount_nanos, kind, reason, note, at, chain_hash)
@@ -103,9 +121,7 @@ def fill(path: Path, *, orders: int, customers: int = CUSTOMERS) -> LargePanel:
         a_tool(f"tool-number-{number}")
     operator, large = an_operator(), a_customer("1000")
     operator_id, large_id = operator.id, large.id
-    db.session.remove()
-    connection = sqlite3.connect(path)
-    with connection:
+    with _written_in_bulk(path) as connection:
         columns = [row[1] for row in connection.execute("PRAGMA table_info(users)")]
         own = {"id": ":like + n", "email": "'customer' || n || '@example.net'"}
         names, values = ", ".join(columns), ", ".join(own.get(name, f"users.{name}") for name in columns)
@@ -113,15 +129,33 @@ def fill(path: Path, *, orders: int, customers: int = CUSTOMERS) -> LargePanel:
         connection.execute(_CUSTOMERS.format(columns=names, values=values), given)
         connection.execute(_ACCOUNTS)
         connection.execute(_ORDERS, {"orders": orders, "open": OPEN, "large": large_id, "customers": customers})
-        for statement in (_COUNTS, _TRANSFERS, _EVENTS):
+        for statement in (_COUNTS, _TRANSFERS, "DELETE FROM account_days", _DAYS, _EVENTS, _PROFIT_DAYS):
             connection.execute(statement)
+        connection.execute(_LEDGER_DAYS, {"after": 0, "until": 3 * orders + customers})
         newest = "SELECT max(id) FROM orders WHERE customer_id = ? AND status = 'completed'"
         (order_id,) = connection.execute(newest, (large_id + 1,)).fetchone()
         oldest = "SELECT min(id) FROM orders WHERE customer_id = ? AND returned_nanos > 0"
         (oldest_id,) = connection.execute(oldest, (large_id + 1,)).fetchone()
-    connection.close()
     large, small, operator = (db.session.get_one(User, number) for number in (large_id, large_id + 1, operator_id))
     return LargePanel(large, small, operator, order_id, oldest_id)
+
+
+@contextmanager
+def _written_in_bulk(path: Path) -> Iterator[sqlite3.Connection]:
+    """A connection without a journal; indexes and daily sums are made afterward: millions of rows in minutes."""
+    db.session.remove()
+    db.engine.dispose()
+    connection = sqlite3.connect(path, isolation_level=None)
+    for pragma in ("journal_mode = OFF", "synchronous = OFF", "cache_size = -2000000", "threads = 1"):
+        connection.execute(f"PRAGMA {pragma}")
+    kept = connection.execute(_MADE_AFTERWARD).fetchall()
+    for kind, name, _ in kept:
+        connection.execute(f"DROP {kind} {name}")
+    yield connection
+    for _, _, statement in kept:
+        connection.execute(statement)
+    connection.execute("PRAGMA journal_mode = WAL")
+    connection.close()
 
 
 def fill_statement(path: Path, *, customer_id: int, lines: int) -> None:

@@ -16,9 +16,16 @@ from panel.domain.accounts.roles import APPROVERS, Action, Role
 from panel.domain.errors import BadInput, ExpiredForm, PanelError
 from panel.models import ProposalKind, User
 from panel.services import audit_log
-from panel.services.accounts import email_confirmation
+from panel.services.accounts import email_confirmation, people_search
 from panel.services.money import deposits
-from panel.services.office import account_access, approval_list, customers, exports, price_groups, second_approval
+from panel.services.office import (
+    account_access,
+    approval_list,
+    customers,
+    exports,
+    price_groups,
+    second_approval,
+)
 from panel.services.office.account_access import AccessChange
 from panel.services.office.balance_changes import BalanceChange
 
@@ -34,7 +41,14 @@ def index() -> ResponseReturnValue:
     except BadInput as error:
         return render_template("office/customers/index.html", q="", page=None, errors=by_field(error)), 422
     page = customers.search(search, after=after())
-    return render_template("office/customers/index.html", q=search, page=page, errors={})
+    return render_template(
+        "office/customers/index.html",
+        q=search,
+        page=page,
+        errors={},
+        searched=people_search.SEARCHED_ACCOUNTS,
+        most_beginning=people_search.MOST_BEGINNING,
+    )
 
 
 @bp.get("/customers.csv", action=Action.EXPORT)

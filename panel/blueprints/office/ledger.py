@@ -12,6 +12,7 @@ from panel.domain.formatting import iso
 from panel.domain.lists.list_filters import BadFilters
 from panel.models import AccountKind, TransferKind
 from panel.services.office import customers, ledger_filters, ledger_search
+from panel.services.office.ledger import conditions as ledger_conditions
 from panel.services.office.ledger_filters import LedgerFilters
 from panel.services.office.ledger_search import LedgerRow
 
@@ -67,7 +68,7 @@ def _page(filters: LedgerFilters | None, errors: dict[str, str]) -> str:
         filters=filters,
         customer=customer,
         page=ledger_search.page(filters) if filters else None,
-        searched=ledger_search.SEARCHED_LINES,
+        searched=ledger_conditions.SEARCHED_LINES,
         typed={name: request.args.get(name, "") for name in FIELDS},
         errors=errors,
         kinds=KINDS,

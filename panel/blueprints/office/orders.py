@@ -21,6 +21,7 @@ from panel.domain.lists.office_order_filters import OfficeOrderFilters
 from panel.domain.lists.order_filters import OrderFilters
 from panel.domain.status import Status
 from panel.services import audit_log
+from panel.services.accounts import people_search
 from panel.services.office import bulk_actions, exports, order_actions, order_table, queues
 from panel.services.office.bulk_actions import Result
 from panel.services.office.order_actions import OrderAction, RequestedAction
@@ -176,6 +177,7 @@ def _region(wanted: OfficeOrderFilters) -> tuple[Markup, str]:
         page=page,
         year=now.year,
         searched=order_table.SEARCHED_ORDERS if page.is_part_searched else 0,
+        searched_accounts=people_search.SEARCHED_ACCOUNTS if page.is_part_of_people else 0,
         has_days=wanted.filters.period is not None,
         is_narrow=wanted.is_narrow,
         is_beyond=wanted.after is not None and not page.lines,

@@ -90,7 +90,7 @@ def _wanted(given: Mapping[str, str]) -> _Wanted:
 
 
 def _page(wanted: _Wanted | None, errors: dict[str, str]) -> str:
-    found = profit.report(wanted.grouping, period=wanted.period) if wanted else None
+    found = profit.page(wanted.grouping, period=wanted.period) if wanted else None
     typed = {name: request.args.get(name, "") for name in ("by", "from", "to")}
     if wanted:
         typed |= {
@@ -107,6 +107,7 @@ def _page(wanted: _Wanted | None, errors: dict[str, str]) -> str:
         groupings=[(each.value, each.label) for each in Grouping],
         typed=typed,
         errors=errors,
+        most_orders=profit.MAX_ORDERS_BY_CUSTOMER,
         chart=chart,
         csv_url=f"{url_for('office_profit.csv')}?{urlencode(typed)}",
     )

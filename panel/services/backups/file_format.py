@@ -22,8 +22,8 @@ from panel.domain.errors import ActionRefused
 FORMAT = 1
 KIND = "panel backup"
 REVISIONS = "alembic_version"
-# Tables that triggers fill while other rows are restored.
-DERIVED = frozenset({"account_days"})
+# Tables that triggers fill while other rows are restored, sums that the worker makes afterward, and stopped audits.
+DERIVED = frozenset({"account_days", "audit_progress", "ledger_days", "profit_changes", "profit_days"})
 
 # Called with the table's name, how many rows are done, and how many there are.
 Progress = Callable[[str, int, int], None]

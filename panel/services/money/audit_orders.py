@@ -11,7 +11,7 @@ from sqlalchemy import ColumnElement, Subquery, case, func, or_, select
 from panel.db import db, table_of
 from panel.domain.settlement import settle
 from panel.domain.status import Status
-from panel.models import IS_SETTLING, EventKind, Order, OrderEvent, OrderRun, Refill, Transfer, TransferKind
+from panel.models import IS_SETTLING, EventKind, Order, OrderCount, OrderEvent, OrderRun, Refill, Transfer, TransferKind
 from panel.services.money.audit_parts import AuditPart
 
 ORDERS = table_of(Order)
@@ -161,6 +161,25 @@ def runs(part: AuditPart) -> Iterator[str]:
     )
     for order_id, quantity, remains, of_runs, left in rows:
         yield f"Order {order_id} has {remains} of {quantity} left, its runs {int(left)} of {int(of_runs)}."
+
+
+def counts(part: AuditPart) -> Iterator[str]:
+    """Counters of these customers' orders by status equal a fresh count."""
+    kept = table_of(OrderCount)
+    counted = (
+        select(ORDERS.c.customer_id, ORDERS.c.status, func.count().label("orders"))
+        .where(part.has(ORDERS.c.customer_id))
+        .group_by(ORDERS.c.customer_id, ORDERS.c.status)
+        .subquery()
+    )
+    same = (kept.c.customer_id == counted.c.customer_id) & (kept.c.status == counted.c.status)
+    is_now, says = func.coalesce(counted.c.orders, 0), func.coalesce(kept.c.orders, 0)
+    uncounted = select(counted.c.customer_id, counted.c.status, is_now, says).outerjoin(kept, same)
+    miscounted = select(kept.c.customer_id, kept.c.status, is_now, says).outerjoin(counted, same)
+    wrong = (uncounted.where(kept.c.orders.is_(None)), miscounted.where(part.has(kept.c.customer_id), is_now != says))
+    for statement in wrong:
+        for customer_id, status, orders, stored in db.session.execute(statement):
+            yield f"Customer {customer_id} has {orders} orders in {status}, the count says {stored}."
 
 
 CHECKS = (money_of_orders, settlements, events, refills, runs)

@@ -30,10 +30,13 @@ class AuditPart:
         return column > self.after if self.up_to is None else and_(column > self.after, column <= self.up_to)
 
 
-def ranges_of(table: Table, *, what: str, progress: Progress) -> Iterator[AuditPart]:
-    """Ranges that have every row of the table, also those that are added while it is read."""
+def ranges_of(
+    table: Table, *, what: str, progress: Progress, first: int = 0, at_once: int | None = None
+) -> Iterator[AuditPart]:
+    """Ranges that have every row of the table above `first`, also those that are added while it is read."""
+    at_once = at_once or IDS_AT_ONCE
     newest: int = db.session.scalar(select(func.max(table.c.id))) or 0
-    starts = range(0, max(newest, 1), IDS_AT_ONCE)
+    starts = range(first, max(newest, first + 1), at_once)
     for after in starts:
         progress(what, after, newest)
-        yield AuditPart(after, after + IDS_AT_ONCE if after != starts[-1] else None)
+        yield AuditPart(after, after + at_once if after != starts[-1] else None)

@@ -9,12 +9,16 @@ from sqlalchemy import func, select
 
 from panel.db import db, table_of
 from panel.domain.payment import PaymentMethod
-from panel.models import DepositRequest, Transfer, Voucher
+from panel.models import Account, AccountKind, DepositRequest, Transfer, Voucher
 
 TRANSFERS = table_of(Transfer)
 VOUCHERS = table_of(Voucher)
 DEPOSITS = table_of(DepositRequest)
 
+ACCOUNTS = table_of(Account)
+
+# Vouchers, bonuses and reversals run between a customer's account and one of these.
+_POTS = (AccountKind.DEPOSITS, AccountKind.ADJUSTMENTS)
 _VOUCHER, _REVERSAL, _BONUS = "deposit:voucher:", "reversal:", "bonus:deposit:"
 
 
@@ -64,6 +68,12 @@ def wrong_deposits() -> Iterator[str]:
 
 
 def _with_reason(prefix: str) -> list[tuple[str, int]]:
+    """Reasons and amounts of these transfers, found by the accounts that few of all transfers touch."""
     named = TRANSFERS.c.reason.startswith(prefix, autoescape=True)
-    rows = db.session.execute(select(TRANSFERS.c.reason, TRANSFERS.c.amount_nanos).where(named))
-    return [(row[0], row[1]) for row in rows]
+    those = select(ACCOUNTS.c.id).where(ACCOUNTS.c.kind.in_(_POTS), ACCOUNTS.c.user_id.is_(None))
+    pots = db.session.scalars(those).all()
+    found: dict[int, tuple[str, int]] = {}
+    for end in (TRANSFERS.c.from_account_id, TRANSFERS.c.to_account_id):
+        rows = select(TRANSFERS.c.id, TRANSFERS.c.reason, TRANSFERS.c.amount_nanos).where(end.in_(pots), named)
+        found |= {row[0]: (row[1], row[2]) for row in db.session.execute(rows)}
+    return list(found.values())

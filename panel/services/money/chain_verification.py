@@ -7,7 +7,6 @@ day; then all rows are verified again and must lead to the same digest.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -17,7 +16,10 @@ from panel.db import begin_snapshot, db, lock_rows, table_of, upsert
 from panel.db.compiled_statements import in_list
 from panel.domain import chain
 from panel.models import Account, ChainCheckpoint, CheckpointKind, Order, OrderEvent, Transfer
+from panel.services.money import chain_report
 from panel.services.money.audit_parts import Progress
+from panel.services.money.audit_progress import ResumableRun
+from panel.services.money.chain_report import ChainReport, Mark
 
 TRANSFERS = table_of(Transfer)
 EVENTS = table_of(OrderEvent)
@@ -35,40 +37,26 @@ FROM_START_EVERY = timedelta(days=1)
 TABLES = (CheckpointKind.TRANSFERS, CheckpointKind.EVENTS)
 
 
-@dataclass(frozen=True, slots=True)
-class Mark:
-    """The digest over a table's rows up to this id."""
-
-    kind: CheckpointKind
-    up_to_id: int
-    digest: str
-
-
-@dataclass
-class ChainReport:
-    """Result of a verification: differences as sentences, and the possible next checkpoints."""
-
-    is_from_start: bool
-    differences: list[str] = field(default_factory=list)
-    # By table: where the run started, and where the next checkpoint can be.
-    began: dict[CheckpointKind, Mark] = field(default_factory=dict)
-    marks: dict[CheckpointKind, Mark] = field(default_factory=dict)
-    # The chain heads that accounts had at the mark, as far as they differ from the last checkpoint.
-    accounts: dict[int, str] = field(default_factory=dict)
-
-
 def is_from_start_due(*, now: datetime) -> bool:
     """Whether the last verification from the first row is a day old, or there was none."""
     last = db.session.scalar(select(func.min(ChainCheckpoint.from_start_at)).where(ChainCheckpoint.kind.in_(TABLES)))
     return last is None or not now - FROM_START_EVERY < last <= now
 
 
-def verify(*, from_start: bool, noted: Sequence[Mark] = (), now: datetime | None, progress: Progress) -> ChainReport:
+def verify(
+    *,
+    from_start: bool,
+    noted: Sequence[Mark] = (),
+    now: datetime | None,
+    progress: Progress,
+    run: ResumableRun | None = None,
+) -> ChainReport:
     """Verify the rows after the checkpoints, or all rows. `noted`: earlier digests that must match.
 
     Starts at the first row in any case with digests, without a checkpoint, or after a run that found a difference.
-    Without `now` no new checkpoint is made.
+    Without `now` no new checkpoint is made. `run`: the audit that stores how far this has come.
     """
+    run = run or ResumableRun("chains", now=None)
     stored = {CheckpointKind(row.kind): row for row in db.session.execute(_stored())}
     is_whole = len(stored) == len(TABLES) and all(row.broken_at is None for row in stored.values())
     report = ChainReport(is_from_start=from_start or bool(noted) or not is_whole)
@@ -76,14 +64,21 @@ def verify(*, from_start: bool, noted: Sequence[Mark] = (), now: datetime | None
     for kind in TABLES:
         row = stored.get(kind)
         report.began[kind] = Mark(kind, row.up_to_id, row.digest) if row else Mark(kind, 0, chain.START)
+    saved = chain_report.resumed(run, report)
     expected = [mark for mark in (*report.began.values(), *noted) if mark.up_to_id]
     for kind, follow in ((CheckpointKind.TRANSFERS, _transfers), (CheckpointKind.EVENTS, _events)):
+        if kind in report.marks:
+            continue
         after = Mark(kind, 0, chain.START) if report.is_from_start else report.began[kind]
+        if (place := saved.get("place")) is not None and place[0] == kind:
+            after = Mark(kind, *place[1:])
         walk = _Walk(report, after, [mark for mark in expected if mark.kind is kind], until, progress)
+        walk.run = run
         if (began := report.began[kind]).up_to_id and not _is_there(began):
             walk.differ(f"{_WORDS[kind]} {began.up_to_id} is gone: the last run verified up to it.")
         follow(walk)
         walk.end()
+        chain_report.store(run, report)
     return report
 
 
@@ -101,7 +96,12 @@ class _Walk:
         self.report, self.kind, self.after = report, after.kind, after.up_to_id
         self._settled_before, self._progress = until, progress
         self.mark, self._digest, self._until = after, after.digest, until
-        self._expected = sorted(expected, key=lambda mark: mark.up_to_id, reverse=True)
+        # Those before the first row of this walk were compared when it began.
+        left = [mark for mark in expected if mark.up_to_id >= after.up_to_id]
+        self._expected = sorted(left, key=lambda mark: mark.up_to_id, reverse=True)
+        self.run = ResumableRun("chains", now=None)
+        # Of transfers: the hash of each account's newest one so far.
+        self.heads: dict[int, str] = {}
 
     def step(self, row: Mapping[str, Any], *, right: str) -> bool:
         """Add the next row, whose hash must be `right`. Returns whether a checkpoint may include it."""
@@ -125,7 +125,17 @@ class _Walk:
             if number % PAGES_A_SNAPSHOT == 0:
                 self._progress(f"Hash chain of {self.kind}", page[-1]["id"], newest)
                 if self._settled_before is not None and page[-1]["at"] < self._settled_before:
+                    if self._until is not None:
+                        place = [self.kind, self.mark.up_to_id, self._digest]
+                        chain_report.store(self.run, self.report, place=place, heads=self.heads)
                     begin_snapshot()
+
+    def saved_heads(self) -> dict[int, str]:
+        """The heads that a stopped walk had where this one begins."""
+        saved = self.run.state.chain
+        if saved.get("place") != [self.kind, self.after, self._digest]:
+            return {}
+        return {int(account): head for account, head in saved["heads"].items()}
 
     def end(self) -> None:
         while self._expected:
@@ -152,7 +162,8 @@ def _transfers(walk: _Walk) -> None:
     """Each customer's transfers form an unbroken chain that ends at the account's head."""
     before = _known_accounts()
     accounts = _accounts()
-    heads = {} if walk.report.is_from_start else dict(before)
+    heads = walk.heads
+    heads |= walk.saved_heads() or ({} if walk.report.is_from_start else before)
     settled = dict(heads)
     for page in walk.pages(_CHAINED_TRANSFERS):
         if not accounts.keys() >= {row[end] for row in page for end in ("from_account_id", "to_account_id")}:

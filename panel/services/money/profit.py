@@ -11,22 +11,19 @@ from dataclasses import dataclass, fields
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import ColumnElement, Date, case, cast, func, literal_column, select
+from sqlalchemy import func, literal_column, select
 
 from panel.db import db, table_of
 from panel.domain.forms.own_fields import form_of
 from panel.domain.lists.date_range import Period
-from panel.domain.status import Status
-from panel.models import Order, OrderCost, Provider, Terms, Tool, ToolRoute, User
-from panel.services import test_orders
-from panel.services.money import order_costs
+from panel.models import Order, Provider, Terms, Tool, ToolRoute, User
+from panel.services.money import order_costs, profit_sums
 
-ORDERS, COSTS = table_of(Order), table_of(OrderCost)
+ORDERS = table_of(Order)
 MAX_DAYS = 92
+# Customers have no daily sums, which would be about as many as their orders: a page sums at most this many orders.
+MAX_ORDERS_BY_CUSTOMER = 50_000
 FORM = (Terms.order_type, Terms.quantity_rule, Terms.own_fields)
-NANOS_A_UNIT = 1_000_000_000
-# Orders of which the rest is not delivered any more; a running one is charged whole by its provider.
-_DELIVERED = [status.value for status in Status if not status.is_open]
 
 
 # Tool, provider, its service, and whether it is a package.
@@ -95,10 +92,20 @@ class ProfitLine:
 
 @dataclass(frozen=True, slots=True)
 class Profit:
-    """The report: its lines and their total."""
+    """The report: its lines and their total. `is_too_long`: there are too many orders for lines by customer."""
 
     lines: list[ProfitLine]
     total: ProfitSums
+    is_too_long: bool = False
+
+
+def page(grouping: Grouping, *, period: Period) -> Profit:
+    """The report for a page: by customer without lines, if there are more than MAX_ORDERS_BY_CUSTOMER."""
+    if grouping is Grouping.CUSTOMER:
+        by_day = report(Grouping.DAY, period=period)
+        if by_day.total.orders > MAX_ORDERS_BY_CUSTOMER:
+            return Profit([], by_day.total, is_too_long=True)
+    return report(grouping, period=period)
 
 
 def report(grouping: Grouping, *, period: Period) -> Profit:
@@ -120,50 +127,20 @@ def report(grouping: Grouping, *, period: Period) -> Profit:
 
 
 def _rows(grouping: Grouping, *, period: Period) -> Iterable[Any]:
-    """Sums by key, tool and provider, so that a rate applies to a whole row; each in two parts, for 64 bits are few."""
-    key = _key(grouping)
-    is_unknown = COSTS.c.cost_nanos.is_(None)
-    delivered = case((ORDERS.c.status.in_(_DELIVERED), ORDERS.c.quantity - ORDERS.c.remains), else_=ORDERS.c.quantity)
-    revenue = ORDERS.c.charge_nanos - ORDERS.c.returned_nanos
-    columns: list[Any] = [
-        key.label("key"),
-        ORDERS.c.tool_id,
-        ORDERS.c.provider_id,
-        ORDERS.c.provider_service,
-        ORDERS.c.is_package,
-    ]
-    sums = {
-        "revenue": revenue,
-        "returned": ORDERS.c.returned_nanos,
-        "cost": func.coalesce(COSTS.c.cost_nanos, 0),
-        "unknown_revenue": case((is_unknown, revenue), else_=0),
-        "unknown_quantity": case((is_unknown, delivered), else_=0),
-    }
-    for name, amount in sums.items():
-        columns.append(func.sum(amount // literal_column(str(NANOS_A_UNIT))).label(f"{name}_units"))
-        columns.append(func.sum(amount % literal_column(str(NANOS_A_UNIT))).label(f"{name}_nanos"))
-    statement = (
-        select(*columns, func.count().label("orders"), func.sum(case((is_unknown, 1), else_=0)).label("unknown"))
-        .select_from(ORDERS.outerjoin(COSTS, COSTS.c.order_id == ORDERS.c.id))
-        .where(ORDERS.c.placed_at >= period.since, ORDERS.c.placed_at < period.until)
-        .where(test_orders.is_real(ORDERS.c.customer_id))
-        .group_by(*(literal_column(str(number)) for number in range(1, 6)))
-        .order_by(literal_column("1"))
-    )
+    """Sums by key, tool and provider, so that a rate applies to a whole row."""
+    if grouping is Grouping.CUSTOMER:
+        statement = profit_sums.of_orders(ORDERS.c.customer_id, *profit_sums.placed_within(period))
+    else:
+        sums = profit_sums.of_period(period)
+        key = {Grouping.DAY: sums.c.day, Grouping.TOOL: sums.c.tool_id, Grouping.PROVIDER: sums.c.provider_id}[grouping]
+        group = [key.label("key"), *(sums.c[name] for name in profit_sums.GROUP[1:])]
+        statement = (
+            select(*group, *(func.sum(sums.c[name]).label(name) for name in profit_sums.SUMS))
+            .group_by(*(literal_column(str(number)) for number in range(1, len(group) + 1)))
+            .having(func.sum(sums.c.orders) > 0)
+            .order_by(literal_column("1"))
+        )
     return db.session.execute(statement)
-
-
-def _key(grouping: Grouping) -> ColumnElement[Any]:
-    match grouping:
-        case Grouping.TOOL:
-            return ORDERS.c.tool_id
-        case Grouping.PROVIDER:
-            return ORDERS.c.provider_id
-        case Grouping.CUSTOMER:
-            return ORDERS.c.customer_id
-    if db.engine.dialect.name == "sqlite":
-        return func.date(ORDERS.c.placed_at, type_=Date())
-    return cast(func.timezone("UTC", ORDERS.c.placed_at), Date())
 
 
 def _rates() -> Mapping[_Rated, tuple[int, int]]:
@@ -190,25 +167,20 @@ def _rates() -> Mapping[_Rated, tuple[int, int]]:
 def _sums(row: Any, rates: Mapping[_Rated, tuple[int, int]]) -> ProfitSums:
     sums = ProfitSums(
         orders=row.orders,
-        revenue_nanos=_whole(row, "revenue"),
-        returned_nanos=_whole(row, "returned"),
-        cost_nanos=_whole(row, "cost"),
+        revenue_nanos=profit_sums.whole(row, "revenue"),
+        returned_nanos=profit_sums.whole(row, "returned"),
+        cost_nanos=profit_sums.whole(row, "cost"),
     )
     rate = rates.get((row.tool_id, row.provider_id, row.provider_service, row.is_package))
     if not row.unknown:
         return sums
     if rate is None:
-        sums.unknown_orders, sums.unknown_revenue_nanos = row.unknown, _whole(row, "unknown_revenue")
+        sums.unknown_orders, sums.unknown_revenue_nanos = row.unknown, profit_sums.whole(row, "unknown_revenue")
         return sums
-    quantity = _whole(row, "unknown_quantity")
+    quantity = profit_sums.whole(row, "unknown_quantity")
     estimate = order_costs.at_rate(quantity, rate_micros=rate[0], is_package=row.is_package, exchange_nanos=rate[1])
     sums.cost_nanos, sums.estimated_nanos = sums.cost_nanos + estimate, estimate
     return sums
-
-
-def _whole(row: Any, name: str) -> int:
-    """A sum that was read in two parts."""
-    return int(getattr(row, f"{name}_units")) * NANOS_A_UNIT + int(getattr(row, f"{name}_nanos"))
 
 
 def _named(grouping: Grouping, found: Mapping[Any, ProfitSums]) -> Iterator[ProfitLine]:

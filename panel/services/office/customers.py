@@ -8,7 +8,6 @@ from typing import Any
 from sqlalchemy import Select, func, or_, select
 
 from panel.db import db, table_of
-from panel.domain.accounts import email_address
 from panel.domain.accounts.roles import Role
 from panel.domain.errors import BadInput, NotFound
 from panel.domain.lists.list_filters import MAX_ID
@@ -25,7 +24,7 @@ from panel.models import (
     User,
 )
 from panel.services import audit_log, test_orders
-from panel.services.accounts import sessions
+from panel.services.accounts import people_search, sessions
 from panel.services.api import keys as api_keys
 from panel.services.api import webhook_endpoints
 from panel.services.api.webhook_endpoints import EndpointSummary
@@ -57,10 +56,14 @@ class CustomerRow:
 
 @dataclass(frozen=True, slots=True)
 class CustomerPage:
-    """Accounts, newest first, and the cursor of the next page."""
+    """Accounts, newest first, and the cursor of the next page.
+
+    `is_part_searched`: a part inside an email was searched in the newest accounts alone, and there are older ones.
+    """
 
     rows: Sequence[CustomerRow]
     next_after: int | None
+    is_part_searched: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +133,7 @@ def search(text: str, *, after: int | None, size: int | None = None) -> Customer
         used,
     ).join(ACCOUNTS, ACCOUNTS.c.user_id == User.id)
     if text:
-        about = or_(*(User.email.contains(form, autoescape=True) for form in email_address.search_forms(text)))
+        about = User.id.in_(people_search.ids_of(text))
         number = _number(text)
         statement = statement.where(about if number is None else or_(about, User.id == number))
     else:
@@ -139,7 +142,8 @@ def search(text: str, *, after: int | None, size: int | None = None) -> Customer
         statement = statement.where(User.id < after)
     rows = db.session.execute(statement.order_by(User.id.desc()).limit(size + 1)).all()
     shown = [_row(*row) for row in rows[:size]]
-    return CustomerPage(shown, shown[-1].id if len(rows) > size else None)
+    is_part_searched = bool(text) and people_search.is_part_searched()
+    return CustomerPage(shown, shown[-1].id if len(rows) > size else None, is_part_searched)
 
 
 def _row(*columns: Any) -> CustomerRow:

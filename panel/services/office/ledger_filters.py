@@ -24,6 +24,11 @@ class LedgerFilters(DaysAndPage):
     words: str = ""
     amount_nanos: int | None = None
 
+    @property
+    def has_words(self) -> bool:
+        """Whether lines are searched for a text or an amount."""
+        return bool(self.words) or self.amount_nanos is not None
+
     def named(self) -> Iterable[tuple[str, object]]:
         return (
             ("line", self.line),

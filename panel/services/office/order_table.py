@@ -14,6 +14,7 @@ from panel.domain.lists.office_order_filters import OfficeOrderFilters
 from panel.domain.status import Status
 from panel.models import IS_NOT_COMPLETED, Order, OrderRun, Provider, Terms, Tool, User
 from panel.services import test_orders
+from panel.services.accounts import people_search
 from panel.services.office import assignments, queues
 from panel.services.office.assignments import Held
 from panel.services.office.queue_counts import LatenessLimits
@@ -62,6 +63,8 @@ class OrderPage:
     lines: tuple[OrderTableRow, ...]
     next_after: int | None
     is_part_searched: bool
+    # A part inside an email was searched in the newest accounts alone.
+    is_part_of_people: bool = False
 
 
 _COLUMNS = (
@@ -97,7 +100,8 @@ def page(wanted: OfficeOrderFilters, limits: LatenessLimits, *, now: datetime, s
     found = _JOINED.where(*_conditions(wanted, limits, now=now), *search)
     rows = db.session.execute(found.order_by(ORDERS.c.id.desc()).limit(size + 1)).all()
     shown = _lines(rows[:size], now=now)
-    return OrderPage(shown, shown[-1].id if len(rows) > size else None, is_part_searched)
+    is_part_of_people = bool(wanted.filters.search and wanted.email) and people_search.is_part_searched()
+    return OrderPage(shown, shown[-1].id if len(rows) > size else None, is_part_searched, is_part_of_people)
 
 
 def of_ids(order_ids: Sequence[int], *, now: datetime) -> dict[int, OrderTableRow]:
@@ -186,8 +190,8 @@ def _numbered(wanted: OfficeOrderFilters) -> list[int]:
 
 
 def _people(email: str) -> list[int]:
-    """Customers with this text in their email: only the newest if there are very many."""
-    found = select(USERS.c.id).where(USERS.c.email.ilike(like_pattern(email), escape="\\"))
+    """Customers with this text in their email, only the newest if there are very many."""
+    found = select(USERS.c.id).where(USERS.c.id.in_(people_search.ids_of(email)))
     return list(db.session.scalars(found.order_by(USERS.c.id.desc()).limit(MAX_PEOPLE)))
 
 

@@ -1,0 +1,1 @@
+"""Parts of the ledger search. May import what `services.office` may."""
