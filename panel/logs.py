@@ -44,7 +44,7 @@ REQUEST_ID = "panel.request_id"
 # Attribute of `g` set by a POST that only reads.
 READ = "only_reads"
 # Libraries that log full URLs or a line per call.
-QUIET = ("httpx", "httpcore", "dbos", "alembic", "werkzeug", "markdown_it")
+QUIET = ("httpx", "httpcore", "alembic", "werkzeug", "markdown_it")
 
 # A path segment this long is a token, as in mailed links.
 _SECRET_PART = re.compile(r"[\w.~-]{32,}")

@@ -1,7 +1,7 @@
-"""Worker process: DBOS schedules each sweep once, however many workers there are, and any worker runs it.
+"""Worker process: runs the sweeps when something happens or falls due.
 
 The database rows are the source of truth. Sweeps are idempotent and process whatever is due, so a lost or repeated
-run is harmless. Web processes never load the engine.
+run is harmless, also beside another worker. What one worker is enough for, the first one does.
 """
 
 import fcntl
@@ -9,11 +9,9 @@ import hashlib
 import os
 import signal
 import socket
+import sys
 import threading
-from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
 
 import structlog
 from flask import Flask
@@ -21,7 +19,7 @@ from sqlalchemy import delete
 from sqlalchemy.exc import SQLAlchemyError
 
 from panel.clock import utc_now
-from panel.db import db, transaction, write_if_unlocked
+from panel.db import commit_watch, db, transaction, write_if_unlocked
 from panel.db.errors import driver_message, is_unavailable
 from panel.jobs import (
     alerts,
@@ -30,7 +28,6 @@ from panel.jobs import (
     clocks,
     daily_sums,
     dispatch,
-    engine,
     link_rules,
     mails,
     maintenance,
@@ -44,62 +41,47 @@ from panel.jobs import (
     timeouts,
     webhooks,
 )
-from panel.jobs import engine_log as engine_log_module
 from panel.jobs.catalogue import events, imports, terms
-from panel.jobs.watchdog import Watchdog
+from panel.jobs.pacer import Pacer, Sweep
 from panel.models import ThrottleHit
-from panel.services import health
+from panel.services import due_times, health
 from panel.services.providers import call_slots
 from panel.settings import Settings
 
 MAX_SLOTS = 256
-SECONDS_A_MINUTE = 60
 START_AGAIN_SECONDS = 2
+STOP_SECONDS = 3.0
 
-KEEP_RUNS = timedelta(hours=1)
 KEEP_FAILED_TRIES = timedelta(days=2)
 
 log = structlog.get_logger("panel.worker")
 
 
-@dataclass(frozen=True)
-class Sweep:
-    """A scheduled job: its function, which runs inside an app context, and its interval."""
-
-    name: str
-    run: Callable[..., int]
-    seconds: int
-    # Whether the sweep starts background lanes and can be asked to wait for them.
-    has_lanes: bool = False
-    # Whether the sweep monitors a running panel and is left out of single runs.
-    is_for_living: bool = False
-
-
 def sweeps(settings: Settings) -> tuple[Sweep, ...]:
     """All scheduled jobs. Rows have their own due times, so a sweep may run at any interval."""
     return (
-        Sweep("dispatch", dispatch.sweep, settings.dispatch_seconds, has_lanes=True),
-        Sweep("sync", sync.sweep, 1, has_lanes=True),
-        Sweep("rechecks", rechecks.sweep, 10, has_lanes=True),
-        Sweep("refills", refills.sweep, 2, has_lanes=True),
-        Sweep("cancellations", cancellations.sweep, 2, has_lanes=True),
-        Sweep("balances", provider_balances.sweep, 5, has_lanes=True),
-        Sweep("webhooks", webhooks.sweep, 1, has_lanes=True),
-        Sweep("payment_events", payments.work_on_events, 1),
+        Sweep("dispatch", dispatch.sweep, settings.dispatch_seconds, has_lanes=True, is_shared=True),
+        Sweep("sync", sync.sweep, 1, has_lanes=True, is_shared=True),
+        Sweep("rechecks", rechecks.sweep, 10, has_lanes=True, is_shared=True),
+        Sweep("refills", refills.sweep, 2, has_lanes=True, is_shared=True),
+        Sweep("cancellations", cancellations.sweep, 2, has_lanes=True, is_shared=True),
+        Sweep("balances", provider_balances.sweep, 5, has_lanes=True, is_shared=True),
+        Sweep("webhooks", webhooks.sweep, 1, has_lanes=True, is_shared=True),
+        Sweep("payment_events", payments.work_on_events, 1, is_shared=True),
         Sweep("payment_look_ups", payments.look_up, 30),
         Sweep("payment_reconciliation", payments.reconcile, 600, is_for_living=True),
-        Sweep("mails", mails.sweep, 2),
+        Sweep("mails", mails.sweep, 2, is_shared=True),
         Sweep("alerts", alerts.sweep, 10, is_for_living=True),
         Sweep("telegram", telegram.sweep, 2),
         Sweep("announcements", announcements.sweep, 2),
         Sweep("terms", terms.sweep, 2),
-        Sweep("catalogue_imports", imports.sweep, 2, has_lanes=True),
+        Sweep("catalogue_imports", imports.sweep, 2, has_lanes=True, is_shared=True),
         Sweep("catalogue_events", events.sweep, 10),
         Sweep("maintenance", maintenance.sweep, 2),
         Sweep("deadlines", timeouts.sweep, 10),
-        Sweep("heartbeat", beat, health.BEAT_SECONDS),
-        Sweep("probes", probes.sweep, settings.probe_seconds, is_for_living=True),
-        Sweep("audit", probes.audit, settings.probe_seconds, is_for_living=True),
+        Sweep("heartbeat", beat, health.BEAT_SECONDS, is_shared=True, is_timed=True),
+        Sweep("probes", probes.sweep, settings.probe_seconds, is_for_living=True, is_timed=True),
+        Sweep("audit", probes.audit, settings.probe_seconds, is_for_living=True, is_timed=True),
         Sweep("link_rules", link_rules.sweep, 600),
         Sweep("daily_sums", daily_sums.sweep, 600),
         Sweep("purge", purge, 600),
@@ -116,7 +98,7 @@ def beat(*, worker: str) -> int:
 
 
 def purge(*, worker: str) -> int:
-    """Delete expired data: finished runs, old failed log-ins, workers that no longer exist."""
+    """Delete expired data: old failed log-ins, workers that no longer exist, and old rows of outboxes."""
     now = utc_now()
     with transaction():
         tries = db.session.execute(
@@ -125,14 +107,14 @@ def purge(*, worker: str) -> int:
         workers = health.forget_workers(before=now - timedelta(seconds=health.FORGOTTEN_SECONDS))
         calls = call_slots.purge(now=now)
     ours = len(tries) + workers + calls
-    return ours + mails.purge() + telegram.purge() + payments.purge() + engine.purge_runs(before=now - KEEP_RUNS)
+    return ours + mails.purge() + telegram.purge() + payments.purge()
 
 
 def run_once(app: Flask) -> bool:
-    """Run every working sweep once to completion in this process, without the engine. False when one failed."""
+    """Run every working sweep once to completion in this process. False when one failed."""
     due = [sweep for sweep in sweeps(app.config["PANEL"]) if not sweep.is_for_living]
-    done = [_run(app, sweep, worker=f"{socket.gethostname()}-once", wait=True) for sweep in due]
-    return all(done)
+    done = [_run(app, sweep, worker=f"{socket.gethostname()}{health.SINGLE_RUN}", wait=True) for sweep in due]
+    return all(each is not None for each in done)
 
 
 def work(app: Flask) -> None:
@@ -141,21 +123,23 @@ def work(app: Flask) -> None:
     settings: Settings = app.config["PANEL"]
     slot, _held = take_slot(settings)
     executor = f"{socket.gethostname()}-{_folder_mark(settings)}-{slot}"
-    engine_log = engine_log_module.listen()
     while (why := _why_not_startable(app)) is not None:
         log.warning("worker cannot start yet", why=why, again_in_seconds=START_AGAIN_SECONDS)
         if stopping.is_asked(within_seconds=START_AGAIN_SECONDS):
             return
     _free_call_slots(app, executor=executor)
-    _launch(app, executor=executor)
-    log.info("worker started", worker=executor)
     with app.app_context():
         write_if_unlocked(lambda: health.beat(executor, now=utc_now()))
+    pacer = _pacer(app, executor=executor)
+    pacer.start()
+    log.info("worker started", worker=executor)
     stopping.wait()
     log.info("worker stops", worker=executor)
     _is_stopping.set()
-    engine_log.stop()
-    engine.end()
+    pacer.stop(within_seconds=STOP_SECONDS)
+    sys.stderr.flush()
+    # Threads that still wait for a provider don't hold the process up: what they do is leased, and done again.
+    os._exit(0)
 
 
 def _why_not_startable(app: Flask) -> str | None:
@@ -167,7 +151,7 @@ def _why_not_startable(app: Flask) -> str | None:
         if not is_unavailable(error):
             raise
         return driver_message(error)
-    return engine.why_not_free(app.config["PANEL"])
+    return None
 
 
 def _free_call_slots(app: Flask, *, executor: str) -> None:
@@ -202,7 +186,7 @@ def take_slot(settings: Settings) -> tuple[int, int]:
 
 
 class _StopSignal:
-    """Waits for a stop signal. Created before the engine's threads start, so that no signal is missed."""
+    """Waits for a stop signal. Created before other threads start, so that no signal is missed."""
 
     def __init__(self) -> None:
         self._signals = {signal.SIGTERM, signal.SIGINT, signal.SIGHUP}
@@ -215,82 +199,46 @@ class _StopSignal:
         return signal.sigtimedwait(self._signals, within_seconds) is not None
 
 
-def _launch(app: Flask, *, executor: str) -> None:
-    """Start the engine, register the schedules, and start the watchdog."""
-    from dbos import DBOS
+def _pacer(app: Flask, *, executor: str) -> Pacer:
+    def next_due(after: datetime) -> datetime | None:
+        with app.app_context():
+            return due_times.next_after(after)
 
-    settings: Settings = app.config["PANEL"]
-    DBOS(config=engine.config(settings, executor=executor))
-    by_name = {sweep.name: sweep for sweep in sweeps(settings)}
-    watchdog = Watchdog(
-        {sweep.name: sweep.seconds for sweep in by_name.values()},
-        run=lambda name: _run(app, by_name[name], worker=executor),
-        restart=lambda: _schedule(schedules, is_restart=True),
+    def is_first() -> bool:
+        with app.app_context():
+            return health.is_first(executor, now=utc_now())
+
+    with app.app_context():
+        watch = commit_watch.commit_watch(db.engine)
+    return Pacer(
+        sweeps(app.config["PANEL"]),
+        run=lambda sweep: bool(_run(app, sweep, worker=executor)),
+        commits=watch,
+        next_due=next_due,
+        is_first=is_first,
     )
-    schedules = [
-        {
-            "schedule_name": sweep.name,
-            "workflow_fn": _as_workflow(app, sweep, worker=executor, watchdog=watchdog),
-            "schedule": cron(sweep.seconds),
-            "context": None,
-        }
-        for sweep in by_name.values()
-    ]
-    DBOS.launch()
-    _schedule(schedules)
-    watchdog.start()
-
-
-def _schedule(schedules: list[dict[str, Any]], *, is_restart: bool = False) -> None:
-    """Register the sweep schedules. `is_restart`: start from the current time and drop pending runs."""
-    from dbos import DBOS
-
-    wanted = set() if is_restart else {schedule["schedule_name"] for schedule in schedules}
-    for known in DBOS.list_schedules():
-        if known["schedule_name"] not in wanted:
-            DBOS.delete_schedule(known["schedule_name"])
-    DBOS.apply_schedules(schedules)  # type: ignore[arg-type]
-
-
-def cron(seconds: int) -> str:
-    """Cron expression, with a seconds field, for an interval in seconds or whole minutes."""
-    if seconds < SECONDS_A_MINUTE:
-        return f"*/{seconds} * * * * *"
-    return f"0 */{seconds // SECONDS_A_MINUTE} * * * *"
-
-
-def _as_workflow(app: Flask, sweep: Sweep, *, worker: str, watchdog: Watchdog) -> Any:
-    from dbos import DBOS
-
-    def workflow(_due_at: datetime, _context: object) -> None:
-        watchdog.fired(sweep.name)
-        _run(app, sweep, worker=worker)
-
-    workflow.__name__ = workflow.__qualname__ = sweep.name
-    return DBOS.workflow(name=sweep.name)(workflow)
 
 
 _running: dict[str, threading.Lock] = {}
 _is_stopping = threading.Event()
 
 
-def _run(app: Flask, sweep: Sweep, *, worker: str, wait: bool = False) -> bool:
-    """Run a sweep unless it is already running in this process. A failure is logged, and the next run tries again."""
+def _run(app: Flask, sweep: Sweep, *, worker: str, wait: bool = False) -> int | None:
+    """Run a sweep unless it is running in this process. What it did; None after a failure, which is logged."""
     lock = _running.setdefault(sweep.name, threading.Lock())
     if not lock.acquire(blocking=False):
-        return True
+        return 0
     try:
         with app.app_context():
             options = {"wait": True} if wait and sweep.has_lanes else {}
-            sweep.run(worker=worker, **options)
+            return sweep.run(worker=worker, **options)
     except Exception as error:
         if _is_stopping.is_set():
-            return False  # Interrupted by shutdown: the next worker runs it again.
+            return None  # Interrupted by shutdown: the next worker runs it again.
         if is_unavailable(error):
             log.warning("database unavailable", sweep=sweep.name, why=driver_message(error))
         else:
             log.exception("sweep failed", sweep=sweep.name)
-        return False
+        return None
     finally:
         lock.release()
-    return True

@@ -5,12 +5,13 @@ migration 0018 notify when a person, a session, the catalogue or an office queue
 """
 
 import asyncio
-import sqlite3
 import time
 from typing import Protocol
 
 import psycopg
 from sqlalchemy import Engine, make_url
+
+from panel.db.commit_watch import SqliteCommitWatch
 
 # The channel of migration 0018.
 CHANNEL = "panel_changed"
@@ -39,37 +40,20 @@ def commits_of(engine: Engine) -> Commits:
 
 
 class SqliteCommits:
-    """Looks at the version of the file, which takes some ten microseconds."""
+    """Looks at the version of the file, soon after a commit more often."""
 
     def __init__(self, path: str) -> None:
-        self._path = path
-        self._connection: sqlite3.Connection | None = None
-        self._version: int | None = None
+        self._watch = SqliteCommitWatch(path)
         self._busy_until = 0.0
 
     async def next(self) -> None:
-        while not self._has_changed():
+        while not self._watch.has_changed():
             is_busy = time.monotonic() < self._busy_until
             await asyncio.sleep(BUSY_LOOK_SECONDS if is_busy else LOOK_SECONDS)
         self._busy_until = time.monotonic() + BUSY_FOR_SECONDS
 
-    def _has_changed(self) -> bool:
-        try:
-            if self._connection is None:
-                self._connection = sqlite3.connect(
-                    f"file:{self._path}?mode=ro", uri=True, isolation_level=None, timeout=0
-                )
-            version: int = self._connection.execute("PRAGMA data_version").fetchone()[0]
-        except sqlite3.Error:
-            # The file was replaced, or is not there yet: open it again next time.
-            self._connection = None
-            return False
-        has_changed, self._version = version != self._version, version
-        return has_changed
-
     async def close(self) -> None:
-        if self._connection is not None:
-            self._connection.close()
+        self._watch.close()
 
 
 class PostgresqlCommits:

@@ -40,11 +40,14 @@ log = structlog.get_logger()
 
 
 def sweep(*, worker: str) -> int:
-    """Link chats, then send due messages until none is left, one fails, or time is up. Returns the number tried."""
+    """Link chats, then send due messages until none is left, one fails, or time is up.
+
+    Returns the number tried, and one more while a chat may be linked: the pacer can't see what is sent to the bot.
+    """
     settings, ends, count = panel_settings(), time.monotonic() + TURN_SECONDS, 0
     if not settings.telegram_token:
         return 0
-    _link_chats(settings)
+    is_linking = _link_chats(settings)
     is_any = outbox.is_any_due(now=utc_now())
     db.session.rollback()
     while is_any and time.monotonic() < ends:
@@ -54,7 +57,7 @@ def sweep(*, worker: str) -> int:
             break
         count += 1
         is_any = _serve(message, settings=settings)
-    return count
+    return count + is_linking
 
 
 def purge() -> int:
@@ -63,14 +66,14 @@ def purge() -> int:
         return outbox.purge(now=utc_now()) + links.purge(now=utc_now())
 
 
-def _link_chats(settings: Settings) -> None:
-    """Ask for the bot's name once; while somebody links a chat, read what was sent to the bot."""
+def _link_chats(settings: Settings) -> bool:
+    """Ask for the bot's name once; while somebody links a chat, read what was sent to the bot. Whether they do."""
     token, now = settings.telegram_token, utc_now()
     name, is_pending = bot.name_of(token), links.is_any_pending(now=now)
     may_call, first = bot.may_call(token, now=now), bot.next_update(token)
     db.session.rollback()
     if not may_call or (name and not is_pending):
-        return
+        return is_pending
     try:
         if not name:
             name = str(_result(settings, "getMe", {})["username"])
@@ -83,6 +86,7 @@ def _link_chats(settings: Settings) -> None:
         log.warning("telegram_not_read", why=type(failure).__name__)
         with transaction():
             bot.note_failure(token, now=utc_now())
+    return is_pending
 
 
 def _read_updates(token: str, updates: Any) -> None:

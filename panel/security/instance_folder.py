@@ -14,7 +14,7 @@ from panel.settings import InvalidSetting, Settings
 
 OWNER_ONLY = 0o077
 # Databases with SQLite's side files, keys, locks, and mails written as files.
-PRIVATE_FILES = ("panel.db*", "jobs.db*", "secret_key", "seal_key", "worker-*.lock", "mail", "mail/*")
+PRIVATE_FILES = ("panel.db*", "secret_key", "seal_key", "worker-*.lock", "mail", "mail/*")
 
 
 def prepare(settings: Settings) -> None:

@@ -13,12 +13,14 @@ from panel.models import IS_NOT_COMPLETED, Heartbeat, Order, OrderCount, Review
 from panel.services import test_orders
 from panel.services.mail import outbox as mail_outbox
 
-BEAT_SECONDS = 5
+BEAT_SECONDS = 10
 # Three missed heartbeats.
 STALE_SECONDS = 3 * BEAT_SECONDS
 FORGOTTEN_SECONDS = 24 * 3600
 # Allowed difference between the clocks of two machines, for heartbeats that seem to be in the future.
 AHEAD = timedelta(seconds=BEAT_SECONDS)
+# End of the name of a single run (`flask worker --once`), which is no worker that stays.
+SINGLE_RUN = "-once"
 ENDED_MAX_AGE = timedelta(minutes=10)
 _ENDED = [status for status in Status if not status.is_moving]
 _MAY_CHANGE = [status for status in Status if status.is_moving]
@@ -71,6 +73,17 @@ def can_write() -> bool:
     except SQLAlchemyError:
         return False
     return True
+
+
+def is_first(worker: str, *, now: datetime) -> bool:
+    """Whether this worker does what one of them is enough for: of those with a heartbeat, the first by name.
+
+    Two may think so for a moment, when one was not seen for a while: what they do is safe to repeat.
+    """
+    seen = (Heartbeat.at > now - timedelta(seconds=STALE_SECONDS), Heartbeat.at <= now + AHEAD)
+    stays = Heartbeat.worker.not_like(f"%{SINGLE_RUN}")
+    first = db.session.scalar(select(func.min(Heartbeat.worker)).where(*seen, stays))
+    return first is None or worker <= first
 
 
 def newest_heartbeat() -> datetime | None:

@@ -26,6 +26,7 @@ from panel.processes.supervisor import allow_many_connections, hub_command, web_
 from panel.services import customer_version
 from panel.settings import ROOT, Settings
 from tests.bench import goals
+from tests.bench.process_figures import cpu_seconds, proportional_kib
 from tests.support import databases
 from tests.support.factories import a_customer
 from tests.support.repeats import repetitions
@@ -36,7 +37,6 @@ VIEWERS = goals.short(repetitions(2_000, long=10_000), 500)
 COMMITS_A_SECOND = 100
 SECONDS = goals.short(15, 5)
 POLLS, POLL_SECONDS = 2_000, 3
-TICKS_A_SECOND = os.sysconf("SC_CLK_TCK")
 
 
 @dataclass
@@ -98,20 +98,20 @@ def main() -> None:
 def _bench(instance: Path, people: list[tuple[int, str]]) -> None:
     port = free_port()
     with _served(instance, hub_command(Settings(hub_port=port)), port) as hub:
-        empty = _memory(hub)
+        empty = proportional_kib(hub)
         mine, theirs = multiprocessing.Pipe()
         viewers = [Viewer(user_id, cookie, port) for user_id, cookie in people]
         process = multiprocessing.get_context("spawn").Process(target=_watch_all, args=(viewers, theirs), daemon=True)
         process.start()
         _wait_until_connected(mine, times=1)
         goals.report(
-            f"memory of each of {VIEWERS:,} viewers", (_memory(hub) - empty) / VIEWERS, at_most=60, unit=" KiB"
+            f"memory of each of {VIEWERS:,} viewers", (proportional_kib(hub) - empty) / VIEWERS, at_most=60, unit=" KiB"
         )
         # Right after streams are opened the hub checks more often.
         time.sleep(BUSY_FOR_SECONDS + 1)
-        began = _cpu(hub)
+        began = cpu_seconds(hub)
         time.sleep(SECONDS)
-        idle = (_cpu(hub) - began) / SECONDS / VIEWERS * 1000
+        idle = (cpu_seconds(hub) - began) / SECONDS / VIEWERS * 1000
         _print_delays(mine, [user_id for user_id, _cookie in people])
     with _served(instance, hub_command(Settings(hub_port=port)), port):
         began = time.monotonic()
@@ -186,9 +186,9 @@ def _polling(instance: Path, people: list[tuple[int, str]]) -> float:
             answer.read()
             headers["HX-PTag"] = answer.headers["HX-PTag"]
             if number == 0:
-                began = _cpu(web)
+                began = cpu_seconds(web)
         assert answer.status == http.HTTPStatus.NOT_MODIFIED
-        return (_cpu(web) - began) / POLLS * 1000 / POLL_SECONDS
+        return (cpu_seconds(web) - began) / POLLS * 1000 / POLL_SECONDS
 
 
 @contextlib.contextmanager
@@ -201,20 +201,3 @@ def _served(instance: Path, command: list[str], port: int) -> Iterator[int]:
     finally:
         server.terminate()
         server.wait()
-
-
-def _family(process: int) -> list[int]:
-    children = Path(f"/proc/{process}/task/{process}/children").read_text().split()
-    return [process, *(each for child in children for each in _family(int(child)))]
-
-
-def _cpu(process: int) -> float:
-    """CPU seconds used by a server and its children so far."""
-    fields = (Path(f"/proc/{each}/stat").read_text().rpartition(")")[2].split() for each in _family(process))
-    return sum(int(each[11]) + int(each[12]) for each in fields) / TICKS_A_SECOND
-
-
-def _memory(process: int) -> int:
-    """Proportional memory of a server and its children in KiB."""
-    rollups = (Path(f"/proc/{each}/smaps_rollup").read_text() for each in _family(process))
-    return sum(int(line.split()[1]) for rollup in rollups for line in rollup.splitlines() if line.startswith("Pss:"))

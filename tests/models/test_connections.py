@@ -15,7 +15,6 @@ from sqlalchemy import select, text
 from panel import worker
 from panel.db import db, transaction
 from panel.db.read_only import reader
-from panel.jobs import engine
 from panel.models import User
 from tests.support.factories import a_customer, signed_in
 
@@ -110,17 +109,6 @@ def test_connections_of_the_worker_are_durable(app: Flask, monkeypatch: pytest.M
             pragmas = {name: connection.execute(f"PRAGMA {name}").fetchone()[0] for name in RIGHT}
             assert pragmas == RIGHT
     db.engine.dispose()
-
-
-def test_the_file_of_the_worker_s_engine_has_a_write_ahead_log(app: Flask) -> None:
-    config = engine.config(app.config["PANEL"], executor="test")
-
-    path = str(config["system_database_url"]).removeprefix("sqlite:///")
-
-    with sqlite3.connect(path) as connection:
-        mode = connection.execute("PRAGMA journal_mode").fetchone()[0]
-    connection.close()
-    assert mode == "wal"
 
 
 def is_open(connection: sqlite3.Connection) -> bool:

@@ -46,7 +46,7 @@ def test_all_processes_of_a_running_panel_make_private_files(tmp_path: Path) -> 
         with running_panel(tmp_path, "--demo", is_cold=True) as panel:
             panel.wait_until_it_answers(path="/readyz")
 
-            assert {"panel.db", "panel.db-wal", "panel.db-shm", "jobs.db", "secret_key"} <= {
+            assert {"panel.db", "panel.db-wal", "panel.db-shm", "secret_key"} <= {
                 path.name for path in tmp_path.iterdir()
             }
             assert open_files(tmp_path) == []
@@ -59,7 +59,7 @@ def test_files_that_were_open_to_others_are_closed_at_start(tmp_path: Path, comm
     panel = a_panel(tmp_path)
     run_flask(panel, "init")
     (tmp_path / "mail").mkdir()
-    for name in ("panel.db-wal", "panel.db-shm", "jobs.db", "jobs.db-wal", "seal_key", "mail/1.eml", "worker-1.lock"):
+    for name in ("panel.db-wal", "panel.db-shm", "seal_key", "mail/1.eml", "worker-1.lock"):
         (tmp_path / name).touch()
     for path in tmp_path.rglob("*"):
         path.chmod(0o777 if path.is_dir() else OPEN_TO_ALL)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from panel.worker import cron, sweeps, take_slot
+from panel.worker import take_slot
 from tests.processes.beside import another_worker
 from tests.processes.test_supervisor import all_are_pending
 from tests.support import databases
@@ -29,13 +29,6 @@ def test_slots_are_the_lowest_free_numbers(tmp_path: Path) -> None:
     assert (first, second, again) == (1, 2, 1)
 
 
-def test_every_sweep_has_a_cron_expression(tmp_path: Path) -> None:
-    schedules = {sweep.name: cron(sweep.seconds) for sweep in sweeps(databases.settings_for(tmp_path))}
-
-    assert schedules["dispatch"] == "*/1 * * * * *"
-    assert schedules["purge"] == "0 */10 * * * *"
-
-
 @pytest.mark.both_engines
 def test_two_workers_share_one_database(tmp_path: Path, database_url: str) -> None:
     instance = tmp_path / "instance"
@@ -51,11 +44,10 @@ def test_two_workers_share_one_database(tmp_path: Path, database_url: str) -> No
     assert panel.flask("audit").returncode == 0
 
 
-@pytest.mark.parametrize("file", ["jobs.db", "panel.db"])
-def test_worker_beside_one_that_froze_inside_a_write_says_why_or_starts(tmp_path: Path, file: str) -> None:
+def test_worker_beside_one_that_froze_inside_a_write_says_why_or_starts(tmp_path: Path) -> None:
     panel = a_panel(tmp_path)
     assert panel.flask("init").returncode == 0
-    with contextlib.closing(sqlite3.connect(tmp_path / file, isolation_level=None)) as frozen:
+    with contextlib.closing(sqlite3.connect(tmp_path / "panel.db", isolation_level=None)) as frozen:
         frozen.execute("PRAGMA journal_mode=WAL")
         frozen.execute("BEGIN IMMEDIATE")
         with another_worker(panel) as worker:
