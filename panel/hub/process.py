@@ -4,6 +4,7 @@ from flask import Flask
 
 from panel import db as database
 from panel import settings as settings_module
+from panel.blueprints.shared.signed_sessions import SignedSessions
 from panel.hub.application import Hub
 from panel.processes.parent_death import die_with_supervisor
 from panel.security import instance_folder, session_cookie_name
@@ -21,6 +22,7 @@ def create_hub() -> Hub:
         PANEL=settings,
         MIGRATIONS=ROOT / "panel" / "migrations",
     )
+    app.session_interface = SignedSessions()
     database.init_app(app, url=settings.database, is_web=True)
     return Hub(app)
 

@@ -1,6 +1,6 @@
 """Session lookup before Flask: verify the session cookie's signature, then read session and person in one query."""
 
-from typing import Any, cast
+from typing import Any
 from wsgiref.types import WSGIEnvironment
 
 from flask import Flask
@@ -21,7 +21,9 @@ class SessionLookup:
     def __init__(self, app: Flask) -> None:
         self.cookie_name: str = app.config["SESSION_COOKIE_NAME"]
         self.public_url: str = app.config["PANEL"].public_url
-        self._app, self._sessions = app, cast(SignedSessions, app.session_interface)
+        if not isinstance(app.session_interface, SignedSessions):
+            raise TypeError("Set app.session_interface to SignedSessions first: it verifies the cookies.")
+        self._app, self._sessions = app, app.session_interface
         with app.app_context():
             self._lock = read_lock(db.engine)
             self._read_versions = reader(db.engine, PAGE_VERSIONS)
