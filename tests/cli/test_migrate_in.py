@@ -2,6 +2,7 @@
 
 import re
 import zipfile
+from collections import Counter
 from datetime import timedelta
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import pytest
 from click.testing import Result
 from flask import Flask
 from flask.testing import FlaskClient
-from sqlalchemy import func, select
+from sqlalchemy import event, func, select
 
 from panel.clock import utc_now
 from panel.db import db, transaction
@@ -241,3 +242,24 @@ def test_something_else_than_the_files_is_refused(app: Flask, tmp_path: Path) ->
     assert "has none of the files" in migrate(app, str(tmp_path / "empty")).stderr
     (tmp_path / "users.csv").write_bytes(b"email,balance\n\xff\xfe")
     assert "users.csv is not UTF-8 text." in migrate(app, str(tmp_path)).stderr
+
+
+def test_many_users_take_few_statements(app: Flask, tmp_path: Path) -> None:
+    count, sent = 600, []
+    text = "email,balance\n" + "".join(f"person{number}@example.com,{number % 7}.25\n" for number in range(count))
+    path = written(tmp_path, users=text)
+
+    def note(_connection: object, _cursor: object, statement: str, *_arguments: object) -> None:
+        sent.append(statement[:60])
+
+    event.listen(db.engine, "before_cursor_execute", note)
+    try:
+        done = migrate(app, str(path))
+    finally:
+        event.remove(db.engine, "before_cursor_execute", note)
+
+    assert done.exit_code == 0, done.output
+    assert len(sent) < count / 4, Counter(sent).most_common(3)
+    assert balance("person5@example.com") == parse_nanos("5.25") and balance("person599@example.com") > 0
+    assert audit.audit().is_sound
+    ledger_oracle.assert_consistent()

@@ -1,9 +1,10 @@
 """Mailed single-use links: the mail has a random token, the database its hash."""
 
 import secrets
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import delete, func, insert, select, update
 
 from panel.db import db, execute_write
 from panel.domain.errors import LinkIsSpent
@@ -42,6 +43,19 @@ def make(user_id: int, purpose: LinkPurpose, *, email: str, lasts: timedelta, no
     db.session.add(link)
     db.session.flush()
     return token
+
+
+def make_resets(emails: Mapping[int, str], *, lasts: timedelta, now: datetime) -> dict[int, str]:
+    """Make links to set a password for accounts that this transaction made; returns their tokens by user."""
+    tokens = {user_id: new_token() for user_id in emails}
+    common = {"purpose": LinkPurpose.RESET, "made_at": now, "expires_at": now + lasts}
+    rows = [
+        {"user_id": user_id, "email": email, "token_hash": token_hash(tokens[user_id]), **common}
+        for user_id, email in emails.items()
+    ]
+    if rows:
+        db.session.execute(insert(EmailLink), rows)
+    return tokens
 
 
 def hold_open(user_id: int) -> None:

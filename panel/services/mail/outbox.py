@@ -4,10 +4,12 @@ A mail is retried until a server accepts it or for 72 hours: at least once, and 
 and recording it, always with the same text and Message-ID.
 """
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import delete, func, insert, select, update
 
 from panel import app_context
 from panel.db import db, execute_write, lock_rows, table_of, upsert
@@ -70,8 +72,30 @@ def queue(
     `unsubscribe`: path that turns this kind off. `is_secret`: the text has a link with a token, so it is encrypted and
     deleted after sending.
     """
+    row = row_of(to, mail, user_id=user_id, key=key, unsubscribe=unsubscribe, is_secret=is_secret, now=now)
+    unless_known = upsert(MAILS).values(row).on_conflict_do_nothing(index_elements=[MAILS.c.key])
+    return db.session.scalar(unless_known.returning(MAILS.c.id)) is not None
+
+
+def queue_new(rows: Sequence[Mapping[str, Any]]) -> None:
+    """Queue many mails, each as `row_of` gives it, whose keys are new."""
+    if rows:
+        db.session.execute(insert(MAILS), rows)
+
+
+def row_of(
+    to: str,
+    mail: MailText,
+    *,
+    user_id: int | None = None,
+    key: str,
+    unsubscribe: str = "",
+    is_secret: bool = False,
+    now: datetime,
+) -> dict[str, Any]:
+    """The mail as it is stored. The arguments are those of `queue`."""
     text = plain_text.lines(mail.text)
-    row = {
+    return {
         "key": key,
         "kind": mail.kind,
         "user_id": user_id,
@@ -86,8 +110,6 @@ def queue(
         "tries": 0,
         "error": "",
     }
-    unless_known = upsert(MAILS).values(row).on_conflict_do_nothing(index_elements=[MAILS.c.key])
-    return db.session.scalar(unless_known.returning(MAILS.c.id)) is not None
 
 
 def is_any_due(*, now: datetime) -> bool:

@@ -53,7 +53,13 @@ class Posting:
 
 def open_account(user_id: int) -> None:
     """Open an empty account for a new customer."""
-    db.session.execute(insert(ACCOUNTS), [{"kind": AccountKind.CUSTOMER, "user_id": user_id, "balance_nanos": 0}])
+    open_accounts([user_id])
+
+
+def open_accounts(user_ids: Collection[int]) -> None:
+    """Open an empty account for each of these new customers, in one statement."""
+    rows = [{"kind": AccountKind.CUSTOMER, "user_id": user_id, "balance_nanos": 0} for user_id in user_ids]
+    db.session.execute(insert(ACCOUNTS), rows)
 
 
 _OWNED = select(ACCOUNTS.c.user_id, ACCOUNTS.c.id, ACCOUNTS.c.chain_hash).order_by(ACCOUNTS.c.id)

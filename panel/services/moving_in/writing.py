@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import TypeVar
 
 import yaml
 from sqlalchemy import select, update
@@ -19,7 +20,7 @@ from panel.domain import links, money, plain_text, pricing
 from panel.domain.errors import BadCatalogue, BadInput
 from panel.domain.provider_kind import ProviderKind
 from panel.domain.status import FIRST, Status
-from panel.models import AccountKind, EventSource, LinkPurpose, MailKind, Order, Tool, TransferKind
+from panel.models import AccountKind, EventSource, MailKind, Order, Tool, TransferKind
 from panel.services import audit_log
 from panel.services.accounts import email_links, users
 from panel.services.accounts.sessions import token_hash
@@ -39,8 +40,11 @@ from panel.services.providers import registry as provider_registry
 LINK_LASTS = timedelta(days=14)
 # A catalogue file has a largest size.
 TOOLS_AT_ONCE = 200
+# Rows of one statement: row by row, the write lock would be held for minutes.
+USERS_AT_ONCE = 500
 NOTE = "Your balance, moved here from another panel."
 EVENT = "Moved here from another panel."
+_Row = TypeVar("_Row")
 _WHOLE = re.compile(r"[0-9]{1,10}", re.ASCII)
 _STATUSES = {status.value: status for status in Status if status.is_open}
 
@@ -86,10 +90,12 @@ def move_in(path: Path, *, actor: str, now: datetime) -> MovedIn:
         if balances[order.email] + held[order.email] > ledger.MAX_BALANCE_NANOS:
             faults.add(order.line, f"With this order, {order.email} has more than an account can hold.")
     faults.check()
-    ids = {email: _write_user(email, now=now) for email in balances}
+    ids: dict[str, int] = {}
+    for emails in _batches(list(balances)):
+        ids |= zip(emails, users.add_users(emails, password_hash=NOBODYS_HASH, now=now), strict=True)
     _write_money_and_orders(ids, balances, orders, held, now=now)
-    for email, user_id in ids.items():
-        _mail_link(user_id, email, now=now)
+    for pairs in _batches(list(ids.items())):
+        _mail_links({user_id: email for email, user_id in pairs}, now=now)
     did = MovedIn(len(ids), len(found["tools.csv"]), len(orders), sum(balances.values()), held.total())
     detail = f"{did.users} users, {did.tools} tools, {did.orders} open orders, {money.plain(did.balances_nanos)} in all"
     audit_log.write("migrate-in", actor=actor, subject=path.name, detail=detail, now=now)
@@ -142,18 +148,26 @@ def _as_catalogue(line: Line) -> str:
     return text
 
 
-def _balances(lines: Iterable[Line], faults: Faults) -> dict[str, int]:
+def _balances(lines: Sequence[Line], faults: Faults) -> dict[str, int]:
     """Nanos by email."""
     found: dict[str, int] = {}
+    taken = users.taken(email for line in lines if (email := _email_or_nothing(line)))
     for line in lines:
         with faults.of(line):
             email = users.normalize_email(line["email"])
             if email in found:
                 raise BadInput(f"{email} is in the file twice.")
-            if users.find_by_email(email) is not None:
+            if email in taken:
                 raise BadInput(f"There is an account with the email {email} already.")
             found[email] = money.parse_nanos(line["balance"])
     return found
+
+
+def _email_or_nothing(line: Line) -> str:
+    try:
+        return users.normalize_email(line["email"])
+    except BadInput:
+        return ""
 
 
 def _orders(lines: Iterable[Line], faults: Faults, *, emails: Mapping[str, int], now: datetime) -> list[_OpenOrder]:
@@ -223,10 +237,6 @@ def _is_taken(provider_id: int, number: str) -> bool:
     return db.session.scalar(same) is not None
 
 
-def _write_user(email: str, *, now: datetime) -> int:
-    return users.add_user(email, password_hash=NOBODYS_HASH, is_confirmed=False, now=now).id
-
-
 def _write_money_and_orders(
     ids: Mapping[str, int],
     balances: Mapping[str, int],
@@ -238,17 +248,19 @@ def _write_money_and_orders(
     first: dict[str, datetime] = {}
     for order in orders:
         first[order.email] = min(first.get(order.email, now), order.placed_at)
-    deposits = []
+    deposits, at_once = [], []
     for email, user_id in ids.items():
         nanos = balances[email] + held.get(email, 0)
         if not nanos:
             continue
         reason = f"{TransferKind.DEPOSIT}:moved-in:{user_id}"
+        posting = Posting(AccountKind.DEPOSITS, user_id, nanos, TransferKind.DEPOSIT, reason, note=NOTE)
         if email in first:
-            posting = Posting(AccountKind.DEPOSITS, user_id, nanos, TransferKind.DEPOSIT, reason, note=NOTE)
             deposits.append(replace(posting, at=first[email]))
         else:
-            ledger.deposit(user_id, amount_nanos=nanos, reason=reason, note=NOTE, now=now)
+            at_once.append(posting)
+    for postings in _batches(at_once):
+        ledger.post(postings, now=now)
     orders = sorted(orders, key=lambda order: order.placed_at)
     moved = past_orders.insert_orders([_past(order, ids[order.email], now=now) for order in orders], postings=deposits)
     if moved:
@@ -272,15 +284,14 @@ def _past(order: _OpenOrder, customer_id: int, *, now: datetime) -> PastOrder:
     )
 
 
-def _mail_link(user_id: int, email: str, *, now: datetime) -> None:
-    token = email_links.make(user_id, LinkPurpose.RESET, email=email, lasts=LINK_LASTS, now=now)
-    written = mail_templates.write(MailKind.MOVED_IN, path=f"/reset-password/{token}", until=now + LINK_LASTS)
-    key = f"moved-in:{token_hash(token)}"
-    outbox.queue(
-        email,
-        written,
-        user_id=user_id,
-        key=key,
-        is_secret=True,
-        now=now,
-    )
+def _batches(rows: Sequence[_Row]) -> list[Sequence[_Row]]:
+    return [rows[start : start + USERS_AT_ONCE] for start in range(0, len(rows), USERS_AT_ONCE)]
+
+
+def _mail_links(emails: Mapping[int, str], *, now: datetime) -> None:
+    rows = []
+    for user_id, token in email_links.make_resets(emails, lasts=LINK_LASTS, now=now).items():
+        written = mail_templates.write(MailKind.MOVED_IN, path=f"/reset-password/{token}", until=now + LINK_LASTS)
+        key = f"moved-in:{token_hash(token)}"
+        rows.append(outbox.row_of(emails[user_id], written, user_id=user_id, key=key, is_secret=True, now=now))
+    outbox.queue_new(rows)
