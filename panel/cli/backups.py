@@ -3,7 +3,6 @@
 from pathlib import Path
 
 import click
-import flask_migrate
 from flask import current_app
 from flask.cli import with_appcontext
 from sqlalchemy import select
@@ -45,7 +44,7 @@ def restore(path: Path) -> None:
         _bring_tables_to(head.revision)
     with cli_transaction():
         count = backup_restore.load(path, progress=progress_lines(), rows=rows)
-    flask_migrate.upgrade()
+    _upgrade()
     with cli_transaction():
         orders, refills = backup_restore.hold(now=utc_now())
     click.echo(f"{count} rows of {head.made_at} are restored.", err=True)
@@ -59,13 +58,19 @@ def restore(path: Path) -> None:
         raise SystemExit(1)
 
 
+def _upgrade(revision: str = "head") -> None:
+    import flask_migrate
+
+    flask_migrate.upgrade(revision=revision)
+
+
 def _bring_tables_to(revision: str) -> None:
     """Tables of the backup's own revision, so that each row fits. Raises Refused where there are others."""
     with db.engine.connect() as connection:
         present = file_format.revision_of(connection)
     if present is None:
         try:
-            flask_migrate.upgrade(revision=revision)
+            _upgrade(revision)
         except SystemExit:
             raise ActionRefused(
                 f"This version does not know revision {revision}: it is older than the backup."

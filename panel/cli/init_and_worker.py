@@ -3,7 +3,6 @@
 import os
 
 import click
-import flask_migrate
 from flask import Flask, current_app
 from flask.cli import with_appcontext
 
@@ -25,6 +24,8 @@ def init() -> None:
     settings_module.secret_key(settings)
     with clean_errors():
         schema_check.check_known(current_app.config["MIGRATIONS"])
+    import flask_migrate
+
     flask_migrate.upgrade()
     with clean_errors():
         schema_check.check(current_app.config["MIGRATIONS"])

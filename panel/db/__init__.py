@@ -14,7 +14,6 @@ from datetime import UTC, datetime
 from typing import Any, cast
 
 from flask import Flask, current_app, g
-from flask_migrate import Migrate
 from flask_sqlalchemy import SQLAlchemy
 from sqlalchemy import (
     BigInteger,
@@ -101,7 +100,6 @@ class Base(DeclarativeBase):
 
 
 db = SQLAlchemy(metadata=Base.metadata)
-migrate = Migrate()
 
 _commits = 0
 _counting = threading.Lock()
@@ -117,7 +115,11 @@ def init_app(app: Flask, *, url: str, is_web: bool = False) -> None:
     app.config["SQLALCHEMY_ENGINE_OPTIONS"] = _engine_options(url, wait_seconds=wait_seconds)
     app.extensions[WRITERS] = threading.BoundedSemaphore(MAX_WRITERS) if is_web else None
     db.init_app(app)
-    migrate.init_app(app, db, directory=str(app.config["MIGRATIONS"]), compare_type=True)
+    if not is_web:
+        # Commands migrate; a web process doesn't need the 11 MB that this loads.
+        from flask_migrate import Migrate
+
+        Migrate(app, db, directory=str(app.config["MIGRATIONS"]), compare_type=True)
     if app.config["PANEL"].log_sql:
         # SQLAlchemy logs statements at this level. `hide_parameters` keeps their values out.
         logging.getLogger("sqlalchemy.engine").setLevel(logging.INFO)

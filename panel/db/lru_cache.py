@@ -42,6 +42,10 @@ class LRUCache(Generic[Key, Value]):
                 self._entries[key] = value
         return dropped
 
+    def clear(self) -> None:
+        with self._lock:
+            self._entries.clear()
+
     def get_or_make(self, key: Key, make: Callable[[], Value]) -> Value:
         """The cached value, or the one made now. `make` runs outside the lock, so two threads may both run it."""
         value = self.get(key)

@@ -11,7 +11,6 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from alembic.script import ScriptDirectory
 from sqlalchemy import (
     CheckConstraint,
     Connection,
@@ -67,6 +66,8 @@ def is_migrated(migrations: Path) -> bool:
 @cache
 def newest_revision(migrations: Path) -> frozenset[str]:
     """The newest migration revision in this code."""
+    from alembic.script import ScriptDirectory
+
     return frozenset(ScriptDirectory(str(migrations)).get_heads())
 
 
@@ -93,6 +94,8 @@ def _why_not_newest(applied: frozenset[str], migrations: Path) -> str:
 
 
 def _known(migrations: Path) -> frozenset[str]:
+    from alembic.script import ScriptDirectory
+
     return frozenset(script.revision for script in ScriptDirectory(str(migrations)).walk_revisions())
 
 

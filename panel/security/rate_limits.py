@@ -9,9 +9,6 @@ from typing import TypeVar
 
 import structlog
 from limits.storage import RedisStorage, Storage
-from redis import ConnectionPool, RedisError
-from redis.backoff import NoBackoff
-from redis.retry import Retry
 
 FORGET_SECONDS = 10.0
 # Every request counts here, so a hanging Redis gets a short timeout and is then skipped for a while.
@@ -118,6 +115,12 @@ class RedisWithFallbackStorage(Storage):
 
     def __init__(self, uri: str, wrap_exceptions: bool = False, **options: float | str | bool) -> None:
         super().__init__(uri, wrap_exceptions=wrap_exceptions, **options)
+        # Six megabytes that most panels don't need.
+        from redis import ConnectionPool, RedisError
+        from redis.backoff import NoBackoff
+        from redis.retry import Retry
+
+        self._error: type[Exception] = RedisError
         url = uri.removeprefix(SHARED)
         pool = ConnectionPool.from_url(
             url.replace("redis+unix://", "unix://"),
@@ -133,7 +136,7 @@ class RedisWithFallbackStorage(Storage):
 
     @property
     def base_exceptions(self) -> type[Exception] | tuple[type[Exception], ...]:
-        return RedisError
+        return self._error
 
     def incr(self, key: str, expiry: int, amount: int = 1) -> int:
         return self._ask(lambda storage: storage.incr(key, expiry, amount))
@@ -157,7 +160,7 @@ class RedisWithFallbackStorage(Storage):
         if time.monotonic() >= self._ask_again_at:
             try:
                 answer = question(self._redis)
-            except (RedisError, OSError) as error:
+            except (self._error, OSError) as error:
                 self._note(is_away=True, why=str(error))
             else:
                 self._note(is_away=False)

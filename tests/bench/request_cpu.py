@@ -57,22 +57,22 @@ def main() -> None:
 def _public(app: Flask) -> dict[str, Case]:
     cases: dict[str, Case] = {}
     for path in PUBLIC:
-        tag = _request(app, path)()["ETag"]
-        cases[path] = (_request(app, path), CACHED)
-        cases[f"{path}, 304"] = (_request(app, path, If_None_Match=tag), CACHED)
+        tag = sender(app, path)()["ETag"]
+        cases[path] = (sender(app, path), CACHED)
+        cases[f"{path}, 304"] = (sender(app, path, If_None_Match=tag), CACHED)
     return cases
 
 
 def _signed_in(app: Flask, cookie: str) -> dict[str, Case]:
     return {
-        path: (_request(app, path, Cookie=f"session={cookie}"), CACHED if path == "/orders" else RENDERED)
+        path: (sender(app, path, Cookie=f"session={cookie}"), CACHED if path == "/orders" else RENDERED)
         for path in SIGNED_IN
     }
 
 
 def _api(app: Flask, key: str) -> dict[str, Case]:
     def call(**fields: str) -> Callable[[], object]:
-        return _request(app, "/api/v2", body=urlencode({"key": key, **fields}).encode())
+        return sender(app, "/api/v2", body=urlencode({"key": key, **fields}).encode())
 
     chosen, hundred = random.Random(1), ",".join(map(str, range(1, 101)))
     # More lists of orders than are measured in a row, so that no answer is in a cache.
@@ -100,7 +100,7 @@ def _next_of(requests: Iterator[Callable[[], object]]) -> Callable[[], object]:
     return send
 
 
-def _request(app: Flask, path: str, *, body: bytes = b"", **headers: str) -> Callable[[], dict[str, str]]:
+def sender(app: Flask, path: str, *, body: bytes = b"", **headers: str) -> Callable[[], dict[str, str]]:
     """What sends this request and returns the answer's headers; it raises AssertionError for an error."""
     given = EnvironBuilder(
         path,

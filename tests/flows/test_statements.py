@@ -13,7 +13,7 @@ from tests.support.statements import TracedStatements, traced
 
 MOST = 6
 MOST_OF_HISTORY = 3
-MOST_OF_PLACING = 20
+MOST_OF_PLACING = 18
 
 # Pages that need more. Of the office's, each has three for its frame: who is there, the queues, the time rules.
 MORE = {
@@ -26,7 +26,7 @@ MORE = {
     "/office/orders/<int:order_id>": 27,
     "/office/customers/<int:customer_id>": 26,
     # Each alert says how it is now.
-    "/office/alerts": 19,
+    "/office/alerts": 18,
     # The thread, what it is about, and the customer's context.
     "/office/tickets/<int:ticket_id>": 17,
     # Lists beside a form: members and prices, routes and costs, components and updates.
@@ -43,6 +43,8 @@ MORE = {
     "/office/time-rules": 8,
     "/office/settings/<group>": 8,
     "/office/orders": 7,
+    # The sums of what is asked for, and its lines.
+    "/office/ledger": 7,
     "/office/reviews": 7,
     "/office/reviews/<int:review_id>": 7,
     "/office/deposits/<reference>": 7,

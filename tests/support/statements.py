@@ -27,7 +27,9 @@ class TracedStatements:
         self.texts.clear()
 
     def note(self, text: str) -> None:
-        if not text.startswith(_NOT_COUNTED):
+        # SQLite names a write again for each of its triggers.
+        is_trigger = self.texts[-1:] == [text] and not text.startswith("SELECT")
+        if not is_trigger and not text.startswith(_NOT_COUNTED):
             self.texts.append(text)
 
 
