@@ -1,9 +1,10 @@
 """Code rules: one way to commit, one clock, integers for money, tests that assert."""
 
 import ast
+import re
 from pathlib import Path
 
-from tests.rules.source import calling, imported_packages, name_of, python_files, tree_of
+from tests.rules.source import ROOT, calling, imported_packages, name_of, python_files, tree_of
 
 EDGES = (
     "application",
@@ -53,6 +54,15 @@ def test_money_is_counted_in_whole_numbers() -> None:
     assert calling({"float", "round", "Decimal"}, files) == []
     assert [name_of(path) for path in files if "decimal" in imported_packages(path)] == []
     assert [place for path in files for place in _divisions(path)] == []
+
+
+def test_amounts_in_columns_of_numbers_align_at_their_decimal_point() -> None:
+    """The macros of components/money.html say how many places an amount has; the bare filter does not."""
+    bare = re.compile(r'<td class="num[^>]*>(?:(?!</td>).)*\|\s*money\b(?:(?!</td>).)*</td>', re.DOTALL)
+    templates = list((ROOT / "templates").rglob("*.html"))
+
+    assert templates
+    assert [name_of(path) for path in templates if bare.search(path.read_text())] == []
 
 
 def test_nothing_prints_but_commands() -> None:
