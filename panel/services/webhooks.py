@@ -93,6 +93,8 @@ _IS_NOTIFIED = and_(
 def _owner(user_id: Any) -> ColumnElement[int]:
     """The owner of the test key if this is a test customer, else the customer."""
     owner = select(TEST_CUSTOMERS.c.owner_id).where(TEST_CUSTOMERS.c.user_id == user_id)
+    # Explicitly: two levels below the statement, its table would be joined again instead of referred to.
+    owner = owner.correlate_except(TEST_CUSTOMERS)
     return func.coalesce(owner.scalar_subquery(), user_id)
 
 
