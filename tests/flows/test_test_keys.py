@@ -299,3 +299,20 @@ def test_refill_of_a_test_order_is_a_marked_webhook(app: Flask, tester: Caller, 
     assert [(each["kind"], each["test"]) for each in event_bodies(kind="refill.status_changed")] == [
         ("refill.status_changed", True)
     ]
+
+
+def test_open_orders_of_test_keys_are_bounded(
+    tester: Caller, owner: User, tool: Tool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(test_customers, "MAX_OPEN_ORDERS", 2)
+    first_id = placed(tester, tool, request_id="one").id
+    placed(tester, tool)
+
+    refused = tester.post("add", service=tool.id, link=LINK, quantity=1_000)
+    again = tester.post("add", service=tool.id, link=LINK, quantity=1_000, request_id="one")
+
+    assert (refused.status_code, refused.headers["X-Error-Code"]) == (429, "too_many_requests")
+    assert refused.headers["Retry-After"] == "60" and again.get_json()["order"] == first_id
+    play(first_id)
+    assert placed(tester, tool).id > first_id
+    assert ledger.balance_nanos(owner.id) == 5 * NANOS_PER_UNIT

@@ -46,7 +46,8 @@ def answer() -> Response:
     try:
         done = _answer()
     except Refusal as refusal:
-        return _json({"error": refusal.text}, refusal.headers)
+        status = 429 if refusal.api_error is TOO_MANY else 200
+        return _json({"error": refusal.text}, refusal.headers, status=status)
     except TooMany as error:
         headers = {"X-Error-Code": TOO_MANY.code, "Retry-After": str(error.use.seconds_left)}
         return _json({"error": TOO_MANY.text}, headers, status=429)

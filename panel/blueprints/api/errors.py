@@ -16,6 +16,7 @@ from panel.domain.errors import (
     RefillNotAvailable,
     RequestIdUsed,
     SpendCapReached,
+    TooManyTries,
     UnknownTool,
 )
 
@@ -132,6 +133,7 @@ _BY_ERROR: dict[type[PanelError], ApiError] = {
     CancelNotAvailable: CANCEL_REFUSED,
     RequestIdUsed: ID_USED,
     OrderingClosed: CLOSED,
+    TooManyTries: TOO_MANY,
 }
 
 
@@ -170,7 +172,7 @@ def refusal_of(error: PanelError) -> Refusal:
     return Refusal(
         api_error,
         field=error.field if api_error is INCORRECT_REQUEST else None,
-        retry_after_seconds=error.retry_after_seconds if isinstance(error, OrderingClosed) else None,
+        retry_after_seconds=error.retry_after_seconds if isinstance(error, OrderingClosed | TooManyTries) else None,
     )
 
 

@@ -251,7 +251,8 @@ def place(
         raise BadInput("The request id is of no form we take.", field="request_id")
     destination = test_customers.destination(scenario, now=now) if holder.is_test else None
     asked = Placing(offer.slug, link, quantity, named, fields=fields, destination=destination)
-    count = None if holder.daily_cap_nanos is None else partial(_spend, holder.key_id, now=now)
+    is_bounded = holder.is_test or holder.daily_cap_nanos is not None
+    count = partial(_count_order, holder, now=now) if is_bounded else None
     order = placing.place_order(holder.user_id, asked=asked, before_charge=count, now=now)
     return Placed(order.id, _possible_duplicate(order, key_id=holder.key_id) if request_id is None else None)
 
@@ -262,8 +263,11 @@ def form_of_request(customer_id: int, *, request_id: str) -> OrderForm | None:
     return None if order is None else db.session.get_one(Terms, order.terms_id).form
 
 
-def _spend(key_id: int, nanos: int, *, now: datetime) -> None:
-    spend_caps.spend(key_id, nanos=nanos, now=now)
+def _count_order(holder: Holder, nanos: int, *, now: datetime) -> None:
+    if holder.is_test:
+        test_customers.check_open_orders(holder.user_id)
+    if holder.daily_cap_nanos is not None:
+        spend_caps.spend(holder.key_id, nanos=nanos, now=now)
 
 
 def _possible_duplicate(order: Order, *, key_id: int) -> int | None:

@@ -8,11 +8,11 @@ import secrets
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import insert, select
+from sqlalchemy import func, insert, select
 
 from panel.db import db
 from panel.domain import money
-from panel.domain.errors import BadField, NotFound
+from panel.domain.errors import BadField, NotFound, TooManyTries
 from panel.domain.provider_kind import ProviderKind
 from panel.domain.status import Status
 from panel.models import AccountKind, ApiTestCustomer, Order, Terms, TransferKind, User
@@ -27,6 +27,9 @@ from panel.services.providers import registry as provider_registry
 # The field of `add` that says how a test order goes.
 SCENARIO = "scenario"
 BALANCE_NANOS = 10_000 * money.NANOS_PER_UNIT
+# Open orders of all test keys of an owner: the simulator works on each of them, beside the orders of customers.
+MAX_OPEN_ORDERS = 1_000
+RETRY_AFTER_SECONDS = 60
 NOTE = "Test money, for orders of test keys."
 
 
@@ -100,6 +103,17 @@ def destination(scenario: str | None, *, now: datetime) -> Destination:
     if scenario is not None and scenario not in SCENARIOS:
         raise BadField(f"The scenario is one of {', '.join(SCENARIOS)}.", field=SCENARIO)
     return Destination(_simulator(now=now), scenario or SCENARIOS[0], ProviderKind.SIMULATED)
+
+
+def check_open_orders(user_id: int) -> None:
+    """Raises TooManyTries while this test customer, whose account is locked, has MAX_OPEN_ORDERS open orders."""
+    is_open = Order.status.in_([status for status in Status if status.is_open])
+    open_ids = select(Order.id).where(Order.customer_id == user_id, is_open).limit(MAX_OPEN_ORDERS)
+    if db.session.scalar(select(func.count()).select_from(open_ids.subquery())) == MAX_OPEN_ORDERS:
+        raise TooManyTries(
+            f"You have {MAX_OPEN_ORDERS:,} open test orders. Wait until some have ended, or cancel them.",
+            retry_after_seconds=RETRY_AFTER_SECONDS,
+        )
 
 
 def shown(owner_id: int, *, most: int) -> OwnTestOrders | None:
