@@ -16,7 +16,7 @@ from tests.support.factories import NOON, an_order
 from tests.support.waiting import until
 
 
-class Commits:
+class StubbedWatch:
     """A watch that says what the test wants."""
 
     def __init__(self) -> None:
@@ -34,7 +34,7 @@ class Trial:
     """A pacer with a clock that the test sets, and the names of the sweeps that it ran."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, *sweeps: Sweep, is_first: bool = True) -> None:
-        self.now, self.ran, self.commits = 1_000.0, list[str](), Commits()
+        self.now, self.ran, self.commits = 1_000.0, list[str](), StubbedWatch()
         self.due: datetime | None = None
         monkeypatch.setattr("panel.jobs.pacer.time.monotonic", lambda: self.now)
         self.did_something = False
@@ -123,7 +123,7 @@ def test_pacer_goes_on_after_a_failure(monkeypatch: pytest.MonkeyPatch) -> None:
         return False
 
     answers: list[Callable[[], bool]] = [lambda: 1 / 0 > 0, lambda: True]
-    commits = Commits()
+    commits = StubbedWatch()
     monkeypatch.setattr(commits, "has_changed", lambda: answers.pop(0)() if answers else False)
     pacer = Pacer(
         [a_sweep()],

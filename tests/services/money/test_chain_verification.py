@@ -11,7 +11,7 @@ from panel.domain.status import Status
 from panel.models import AccountKind, ChainCheckpoint, CheckpointKind, OrderEvent, Transfer, TransferKind
 from panel.services.money import audit, chain_verification, ledger
 from panel.services.money.audit import Audit
-from panel.services.money.chain_verification import Mark
+from panel.services.money.chain_report import Mark
 from panel.services.money.ledger import Posting
 from panel.services.orders import transitions
 from panel.services.orders.transitions import Note
