@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 import structlog
-from flask import Flask, Response, g, jsonify, make_response, render_template, request
+from flask import Flask, Response, current_app, g, jsonify, make_response, render_template, request
 from flask.typing import ResponseReturnValue
 from flask_wtf.csrf import CSRFError
 from sqlalchemy.exc import SQLAlchemyError
@@ -221,7 +221,7 @@ def _answer(status: int, words: ErrorText, *, code: str) -> Response:
         response.headers["X-Error-Code"] = code
     elif wants_fragment():
         # The script shows the message for a logged-out poll, so the status is enough.
-        response = logged_out() if status == 401 else make_response(render_template("errors/_line.html", words=words))
+        response = logged_out() if status == 401 else make_response(_alone("errors/_line.html", words=words))
     else:
         response = make_response(_page(status, words))
         response.vary.add("HX-Request")
@@ -233,8 +233,13 @@ def _answer(status: int, words: ErrorText, *, code: str) -> Response:
 def _page(status: int, words: ErrorText) -> str:
     if status in SERVER_ERRORS or status >= 500:
         again = request.full_path.removesuffix("?") if request.method == "GET" else None
-        return render_template("errors/ours.html", words=words, reference=g.get("request_id", ""), again=again)
+        return _alone("errors/ours.html", words=words, reference=g.get("request_id", ""), again=again)
     return render_template("errors/page.html", words=words, status=status, back=_page_before())
+
+
+def _alone(template: str, **context: object) -> str:
+    """Render without `render_template`, which looks up who is logged in: the database may be what failed."""
+    return current_app.jinja_env.get_template(template).render(**context)
 
 
 def _page_before() -> str | None:
