@@ -97,7 +97,7 @@ def main() -> None:
 
 def _bench(instance: Path, people: list[tuple[int, str]]) -> None:
     port = free_port()
-    with _served(instance, hub_command(Settings(hub_port=port)), port) as hub:
+    with served(instance, hub_command(Settings(hub_port=port)), port) as hub:
         empty = proportional_kib(hub)
         mine, theirs = multiprocessing.Pipe()
         viewers = [Viewer(user_id, cookie, port) for user_id, cookie in people]
@@ -113,7 +113,7 @@ def _bench(instance: Path, people: list[tuple[int, str]]) -> None:
         time.sleep(SECONDS)
         idle = (cpu_seconds(hub) - began) / SECONDS / VIEWERS * 1000
         _print_delays(mine, [user_id for user_id, _cookie in people])
-    with _served(instance, hub_command(Settings(hub_port=port)), port):
+    with served(instance, hub_command(Settings(hub_port=port)), port):
         began = time.monotonic()
         changed = people[0][0]
         with transaction():
@@ -175,7 +175,7 @@ def _wait_until_connected(pipe: Connection, *, times: int) -> list[tuple[int, in
 def _polling(instance: Path, people: list[tuple[int, str]]) -> float:
     """CPU time per second for 1,000 pages that poll every three seconds, each answered with 304."""
     port = free_port()
-    with _served(instance, web_command(Settings(port=port, web_workers=1)), port) as web:
+    with served(instance, web_command(Settings(port=port, web_workers=1)), port) as web:
         cookie = people[0][1]
         headers = {"Cookie": f"session={cookie}", "HX-Request": "true"}
         connection = http.client.HTTPConnection("127.0.0.1", port)
@@ -192,7 +192,7 @@ def _polling(instance: Path, people: list[tuple[int, str]]) -> float:
 
 
 @contextlib.contextmanager
-def _served(instance: Path, command: list[str], port: int) -> Iterator[int]:
+def served(instance: Path, command: list[str], port: int) -> Iterator[int]:
     kept = {name: value for name, value in os.environ.items() if not name.startswith("PANEL_")}
     server = subprocess.Popen(command, cwd=ROOT, env=kept | {"PANEL_INSTANCE": str(instance)}, stderr=sys.stderr)
     try:
