@@ -81,7 +81,16 @@ class SharedTemplates(BytecodeCache):
     def _key(self, bucket: Bucket) -> object:
         environment = bucket.environment
         escapes = environment.autoescape if isinstance(environment.autoescape, bool) else "by name"
-        return (bucket.key, bucket.checksum, escapes, environment.finalize, environment.keep_trailing_newline)
+        # How a filter is called is part of the code, and the benches' bare app has filters of its own.
+        takes_context = frozenset(name for name, each in environment.filters.items() if hasattr(each, "jinja_pass_arg"))
+        return (
+            bucket.key,
+            bucket.checksum,
+            escapes,
+            environment.finalize,
+            environment.keep_trailing_newline,
+            takes_context,
+        )
 
 
 class SharedStatements(dict[Any, Compiled]):
