@@ -15,6 +15,7 @@ import structlog
 
 from panel.clock import utc_now
 from panel.db.commit_watch import CommitWatch
+from panel.db.errors import is_unavailable
 
 LOOK_SECONDS = 0.25
 # How soon a sweep runs again though nothing was seen that it could wait for.
@@ -91,7 +92,6 @@ class Pacer:
                 self.look()
                 is_failing = False
             except Exception:
-                # Sweeps say themselves that the database is away; once is enough.
                 if not is_failing:
                     log.exception("pacer_failed")
                 is_failing = True
@@ -99,7 +99,7 @@ class Pacer:
     def look(self) -> None:
         """Start the sweeps that have something to look for."""
         now, wall = time.monotonic(), utc_now()
-        if self._commits.has_changed() or self._is_any_due(now, wall):
+        if self._commits.has_changed() or _asked(lambda: self._is_any_due(now, wall)):
             self._happened_at, self._happened_wall, self._is_due_known = now, wall, False
         for sweep in self._sweeps:
             if self._wants_to_run(sweep, now) and (sweep.is_shared or self._may_run_alone(now)):
@@ -126,7 +126,7 @@ class Pacer:
 
     def _may_run_alone(self, now: float) -> bool:
         if now >= self._first_until:
-            self._first, self._first_until = self._is_first(), now + FIRST_SECONDS
+            self._first, self._first_until = _asked(self._is_first), now + FIRST_SECONDS
         return self._first
 
     def _start(self, sweep: Sweep, now: float) -> None:
@@ -139,3 +139,13 @@ class Pacer:
     def _run_one(self, sweep: Sweep) -> None:
         if self._run(sweep):
             self._again.add(sweep.name)
+
+
+def _asked(question: Callable[[], bool]) -> bool:
+    """What the database answers; False while it is away, which the sweeps log."""
+    try:
+        return question()
+    except Exception as error:
+        if is_unavailable(error):
+            return False
+        raise
