@@ -98,6 +98,8 @@ def _follow(numbers: dict[str, int], watch: Watch, watch_upstream: Watch) -> Non
     customer = watch.browser
 
     watch.until(lambda _: customer.is_handed_over(early), within_seconds=HANDED_OVER_SECONDS)
+    # A panel that had not sent it on yet would cancel it by itself.
+    watch_upstream.until(_has_early, within_seconds=HANDED_OVER_SECONDS)
     customer.cancel(early)
     watch.until(lambda now: int(now[midway]["delivered"]) > 0, within_seconds=RUNS_SECONDS)
     customer.cancel(midway)
@@ -107,6 +109,10 @@ def _follow(numbers: dict[str, int], watch: Watch, watch_upstream: Watch) -> Non
     watch_upstream.until(_any_in_refill, within_seconds=HANDED_OVER_SECONDS)
     watch.until(panel_chain.have_ended, within_seconds=ENDS_SECONDS)
     watch_upstream.until(panel_chain.have_ended, within_seconds=HANDED_OVER_SECONDS)
+
+
+def _has_early(orders: dict[int, dict[str, str]]) -> bool:
+    return any(order["tool"].casefold().replace(" ", "-") == STOPPED_EARLY for order in orders.values())
 
 
 def _any_in_refill(orders: dict[int, dict[str, str]]) -> bool:
