@@ -90,6 +90,7 @@ class SharedTemplates(BytecodeCache):
             environment.finalize,
             environment.keep_trailing_newline,
             takes_context,
+            environment.code_generator_class,
         )
 
 
@@ -118,7 +119,7 @@ def share_statements(engine: Engine) -> None:
 def share() -> None:
     """Turn sharing on for the apps of this process."""
     Flask.url_rule_class = SharedRule
-    Flask.jinja_options = {"bytecode_cache": SharedTemplates()}
+    Flask.jinja_options = {**Flask.jinja_options, "bytecode_cache": SharedTemplates()}
     stylesheets.minify = functools.cache(stylesheets.minify)
     setattr(assets, "compress", functools.cache(compress))  # noqa: B010
     setattr(help_texts, "load", _shared_content(content.load))  # noqa: B010

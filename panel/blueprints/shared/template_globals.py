@@ -3,19 +3,16 @@
 The current user and the balance are read at most once per request, and only when a page uses them.
 """
 
-import re
 from collections.abc import Mapping
 
 from flask import Flask, current_app, g, has_request_context, request
 from flask_login import current_user
-from jinja2 import StrictUndefined, Template, pass_context
-from jinja2.environment import TemplateModule
-from jinja2.ext import Extension
-from jinja2.runtime import Context
+from jinja2 import StrictUndefined, pass_context
 from werkzeug.local import LocalProxy
 
 from panel import app_context
 from panel.assets import asset
+from panel.blueprints.shared import template_compiler
 from panel.clock import utc_now
 from panel.domain import formatting, links, money, status_diagram
 from panel.domain.status import Status
@@ -28,36 +25,15 @@ from panel.settings import Settings
 
 EXTENSION = "panel.rendering"
 
-_INDENT = re.compile(r"^[ \t]+", re.MULTILINE)
-
-
-class Flush(Extension):
-    """Jinja extension that removes indentation from HTML templates, so that pages are smaller. Values are unchanged."""
-
-    def preprocess(self, source: str, name: str | None, filename: str | None = None) -> str:
-        return _INDENT.sub("", source) if (name or "").endswith((".html", ".svg")) else source
-
-
-class SharedMacros(Template):
-    """Jinja template whose macros are made once, for all that import them without context.
-
-    Jinja compares the globals of both templates at each `{% from … import … %}`, a tenth of a page. Here all
-    templates have those of the environment.
-    """
-
-    def _get_default_module(self, ctx: Context | None = None) -> TemplateModule:
-        return super()._get_default_module()
-
 
 def init_app(app: Flask) -> None:
     """Register the globals and filters."""
     settings: Settings = app.config["PANEL"]
     environment = app.jinja_env
-    environment.template_class = SharedMacros
+    template_compiler.init_environment(environment)
     environment.undefined = StrictUndefined
     environment.trim_blocks = True
     environment.lstrip_blocks = True
-    environment.add_extension(Flush)
     environment.policies["json.dumps_kwargs"] = {"sort_keys": True, "separators": (",", ":")}
     environment.filters.update(
         money=pass_context(lambda _context, nanos: app_context.money_text(nanos)),
