@@ -15,6 +15,6 @@ class Audience(StrEnum):
 
 
 LABELS = {
-    Audience.EVERYONE: "Everyone, also visitors",
+    Audience.EVERYONE: "Everyone, including visitors",
     Audience.CUSTOMERS: "Logged-in customers",
 }

@@ -175,4 +175,4 @@ def _changed(action: str, found: Announcement, detail: str, *, actor: str, now: 
 
 
 def _log(action: str, found: Announcement, detail: str, *, actor: str, now: datetime) -> None:
-    audit_log.write(action, actor=actor, subject=f"announcement:{found.id}", detail=detail[:200], now=now)
+    audit_log.write(action, actor=actor, subject=f"announcement {found.id}", detail=detail[:200], now=now)
