@@ -60,35 +60,35 @@ ERROR_TEXTS = {
     400: ErrorText("This request could not be read", "Part of it was missing or damaged. Nothing was changed."),
     401: ErrorText("Log in first", "You need to be logged in to see this page. Log in, then open it again."),
     403: ErrorText(
-        "We didn't accept this request",
+        "We didn’t accept this request",
         "It came from another site, or from a page that was open for too long. Nothing was changed.",
     ),
     404: ErrorText("Page not found", "Nothing is at this address, or it belongs to another account."),
     405: ErrorText(
-        "This page can't be used that way",
-        "The address doesn't accept this kind of request. Nothing was changed.",
+        "This page can’t be used that way",
+        "The address doesn’t accept this kind of request. Nothing was changed.",
     ),
     409: ErrorText(
         "Something changed in the meantime",
         "Someone else made a change first. Nothing of yours was saved. Check how it is now, then decide again.",
     ),
     413: ErrorText("That is too large", "What you sent is larger than we accept. Nothing was changed."),
-    422: ErrorText("This could not be done", "Something in the form isn't right. Nothing was changed."),
+    422: ErrorText("This could not be done", "Something in the form isn’t right. Nothing was changed."),
     429: ErrorText("Too many requests", "You sent too many requests. Nothing was changed. Try again in a minute."),
     500: ErrorText("Something failed on our side", "We recorded the error and will fix it."),
     503: ErrorText("Not available right now", "We are working on the site. Try again in a minute."),
 }
 NOT_YOUR_ROLE = "Your role doesn’t allow this"
 TRY_DATABASE_AGAIN_SECONDS = 5
-AWAY_WORDS = "Our database is busy or can't be reached."
+AWAY_WORDS = "Our database is busy or can’t be reached."
 CANNOT_SHOW = ErrorText(
-    "This can't be shown right now", f"{AWAY_WORDS} Nothing was recorded. Try again in a few seconds."
+    "This can’t be shown right now", f"{AWAY_WORDS} Nothing was recorded. Try again in a few seconds."
 )
 CANNOT_SAVE = ErrorText(
-    "This can't be saved right now", f"{AWAY_WORDS} Nothing was recorded. Try again in a few seconds."
+    "This can’t be saved right now", f"{AWAY_WORDS} Nothing was recorded. Try again in a few seconds."
 )
 OUTCOME_UNKNOWN = ErrorText(
-    "We can't tell how far this got",
+    "We can’t tell how far this got",
     "Our database stopped answering while this was being saved. Look at what became of it before you send it again.",
 )
 EXPIRED_FORM = ErrorText(

@@ -59,7 +59,7 @@ FACTS = {
     AlertKind.PROVIDER_STOPPED: AlertFacts(
         "Providers that get no orders", "/office/providers", Action.MANAGE_PROVIDERS
     ),
-    AlertKind.PROVIDER_SILENT: AlertFacts("Providers that don't answer", "/office/providers", Action.MANAGE_PROVIDERS),
+    AlertKind.PROVIDER_SILENT: AlertFacts("Providers that don’t answer", "/office/providers", Action.MANAGE_PROVIDERS),
     AlertKind.PROVIDER_BALANCE: AlertFacts(
         "Providers where our balance is low", "/office/providers", Action.MANAGE_PROVIDERS
     ),

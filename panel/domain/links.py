@@ -29,7 +29,7 @@ def check_link(link: str, *, pattern: str, example: str, hint: str) -> str:
     try:
         is_of_form = patterns.matches(pattern, link)
     except BadPattern as error:
-        raise BadLink("Links for this tool can't be checked right now, so it can't be ordered.") from error
+        raise BadLink("Links for this tool can’t be checked right now, so it can’t be ordered.") from error
     if not is_of_form:
         raise BadLink(f"This link does not have the form this tool needs. {should}")
     return link
@@ -64,7 +64,7 @@ def _check_address(link: str, *, should: str) -> None:
         raise BadLink(f"The link has no public host name. {should}")
     if not public_ip_rules.is_public_host(host):
         raise BadLink(
-            f"The link has no public host name: {host[:80]} can't be reached from the public internet. {should}"
+            f"The link has no public host name: {host[:80]} can’t be reached from the public internet. {should}"
         )
 
 

@@ -54,9 +54,9 @@ def next_step(facts: NextStepFacts) -> NextStep:
 def _without_incident(facts: NextStepFacts) -> NextStep:
     if not facts.status.is_open:
         if facts.status is Status.CANCELED and facts.stop == ACCEPTED:
-            return NextStep("You asked for it, so you don't need to do anything. Order again if you like.")
+            return NextStep("You asked for it, so you don’t need to do anything. Order again if you like.")
         if facts.status is Status.COMPLETED and not facts.has_refill:
-            return NextStep("You don't need to do anything.")
+            return NextStep("You don’t need to do anything.")
         return NextStep(facts.status.facts.you_do)
     if facts.is_unconfirmed and facts.status is Status.PENDING:
         return _unconfirmed(facts)
@@ -69,13 +69,13 @@ def _without_incident(facts: NextStepFacts) -> NextStep:
         )
     if facts.stop == ACCEPTED:
         return NextStep(
-            "You don't need to do anything. The provider is stopping this order, and what is not delivered comes back "
+            "You don’t need to do anything. The provider is stopping this order, and what is not delivered comes back "
             "to your balance when it has ended.",
             "Being canceled",
             is_usual=False,
         )
     if facts.is_held_back and facts.status is Status.PENDING:
-        choice = " If you don't want to wait, you can cancel it." if facts.can_cancel else ""
+        choice = " If you don’t want to wait, you can cancel it." if facts.can_cancel else ""
         return NextStep(
             "The provider of this tool takes no new orders at the moment, so this order waits. It is sent when the "
             f"provider takes orders again, or canceled and the whole amount returned to your balance.{choice}",
@@ -88,7 +88,7 @@ def _without_incident(facts: NextStepFacts) -> NextStep:
 def _unconfirmed(facts: NextStepFacts) -> NextStep:
     stop = " You asked to cancel it: that is passed on if the provider has the order." if facts.stop == ASKED else ""
     return NextStep(
-        "You don't need to do anything. We find out whether the provider has this order. It is confirmed, or it is "
+        "You don’t need to do anything. We find out whether the provider has this order. It is confirmed, or it is "
         f"canceled and the whole amount returned to your balance.{stop}",
         "Not confirmed yet",
         is_usual=False,

@@ -46,7 +46,7 @@ def fault(pattern: str) -> str:
     except re2.error as error:
         why = error.args[0]
         message = why.decode(errors="replace") if isinstance(why, bytes) else str(why)
-        return f"can't be used ({message}). Look-around, back-references and very large repetitions are not supported"
+        return f"can’t be used ({message}). Look-around, back-references and very large repetitions are not supported"
     except UnicodeEncodeError:
         return "has a character that is no text"
     return ""

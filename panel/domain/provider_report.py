@@ -146,7 +146,7 @@ def _moving(word: Status, report: Report, standing: OrderProgress) -> Verdict:
         return _bad(standing, f"The provider says {word.label}, which is behind {standing.status.label}.")
     counted = read_running(report.remains, most=standing.quantity)
     if counted is None and not is_missing(report.remains):
-        return _bad(standing, "The provider's remains are not a whole number from 0 to the quantity.")
+        return _bad(standing, "The provider’s remains are not a whole number from 0 to the quantity.")
     remains = standing.remains if counted is None else counted
     return Verdict(to=word, remains=remains, start_count=_start(report, standing))
 

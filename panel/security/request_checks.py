@@ -64,7 +64,7 @@ def _check_count(text: bytes) -> None:
 def _check_all(texts: Iterable[str]) -> None:
     if not all(map(is_storable, texts)):
         raise UnreadableText(
-            "Something you sent contains a character that can't be stored. Nothing was changed. "
+            "Something you sent contains a character that can’t be stored. Nothing was changed. "
             "Go back, remove it (it may have come along with copied text), and send it again."
         )
 

@@ -195,4 +195,4 @@ def _of(order_id: int) -> PublicLink | None:
 
 def _check_own(order_id: int, *, customer_id: int) -> None:
     if db.session.scalar(select(Order.id).where(Order.id == order_id, Order.customer_id == customer_id)) is None:
-        raise NotFound("This order doesn't exist.")
+        raise NotFound("This order doesn’t exist.")

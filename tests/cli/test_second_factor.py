@@ -46,7 +46,7 @@ def test_reset_takes_the_second_factor_off_and_leaves_a_line(app: Flask, client:
     ("arguments", "words"),
     [
         (("nobody@example.com", "--reason", "x"), "There is no account"),
-        (("ada@example.com", "--reason", "x"), "doesn't use two-factor authentication"),
+        (("ada@example.com", "--reason", "x"), "doesn’t use two-factor authentication"),
         (("ada@example.com", "--reason", " "), "Write a reason"),
         (("ada@example.com",), "Missing option '--reason'"),
     ],

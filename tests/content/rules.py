@@ -5,7 +5,7 @@ The words are looked for in the texts; a sentence that sounds like a rule and ha
 """
 
 RULES = {
-    "don't need to do anything for an order to move": (
+    "don’t need to do anything for an order to move": (
         "test_demo_goes_through_every_status_and_its_ledger_is_consistent"
     ),
     "nobody has to do anything for it to move": "test_demo_goes_through_every_status_and_its_ledger_is_consistent",
@@ -15,17 +15,17 @@ RULES = {
     "never becomes": "test_each_pair_of_statuses_is_allowed_or_not_as_designed",
     "the only next status": "test_each_pair_of_statuses_is_allowed_or_not_as_designed",
     "this order does not move again": "test_report_that_contradicts_an_end_changes_nothing_and_opens_one_review",
-    "the order's page update while they are open": "test_status_and_count_change_in_place_soon_after_the_commit",
+    "the order’s page update while they are open": "test_status_and_count_change_in_place_soon_after_the_commit",
     "change by themselves while the page is open": "test_status_and_count_change_in_place_soon_after_the_commit",
-    "can't be delivered, the order ends as partial": "test_partial_with_a_count_is_believed",
+    "can’t be delivered, the order ends as partial": "test_partial_with_a_count_is_believed",
     "can be canceled from any status in which its money is held": (
         "test_each_pair_of_statuses_is_allowed_or_not_as_designed"
     ),
-    "time limits pause if our server's clock looks wrong": (
+    "time limits pause if our server’s clock looks wrong": (
         "test_clock_far_ahead_cancels_no_more_than_the_cap_and_then_asks"
     ),
     # Money.
-    "every page shows your group's prices": "test_each_page_names_the_readers_own_price_however_often_and_in_turns",
+    "every page shows your group’s prices": "test_each_page_names_the_readers_own_price_however_often_and_in_turns",
     "you pay on a page of stripe": "test_a_deposit_is_paid_on_stripes_page_and_credited_by_its_event",
     "is held for this order": "test_money_is_held_while_open_and_settled_at_the_end",
     "is held for it until the order ends": "test_money_is_held_while_open_and_settled_at_the_end",
@@ -66,30 +66,30 @@ RULES = {
     "nothing is charged": "test_order_that_cannot_be_placed_charges_nothing",
     "only the button on": "test_check_page_shows_the_order_and_the_balance_before_and_after",
     "an order keeps the": "test_order_keeps_the_terms_of_the_moment_it_was_placed",
-    "if a tool's terms change": "test_terms_that_changed_in_between_are_a_409_with_the_new_price_to_confirm",
+    "if a tool’s terms change": "test_terms_that_changed_in_between_are_a_409_with_the_new_price_to_confirm",
     "does not buy twice": "test_same_request_is_the_same_order",
     "an order is charged once": "test_same_request_is_the_same_order",
     "a form places one order": "test_same_request_is_the_same_order",
     "you are logged in at once": "test_sign_up_opens_an_account_and_signs_in",
     # Sending to providers.
     "is tried again for": "test_a_refused_connection_is_tried_later_and_sent_once",
-    "don't send it a second time": "test_an_unclear_answer_is_never_followed_by_a_second_call",
+    "don’t send it a second time": "test_an_unclear_answer_is_never_followed_by_a_second_call",
     "do not send the order again": "test_an_unclear_answer_is_never_followed_by_a_second_call",
     "is not sent again by the software": "test_an_unclear_answer_is_never_followed_by_a_second_call",
     "still open after": "test_an_order_that_stays_unconfirmed_is_canceled_with_all_money_back_once",
     "changes neither your status nor your money": "test_a_bad_report_changes_nothing_and_opens_one_review",
     "changes neither the status nor your money": "test_a_bad_report_changes_nothing_and_opens_one_review",
-    "accept a provider's report only if": "test_a_bad_report_changes_nothing_and_opens_one_review",
+    "accept a provider’s report only if": "test_a_bad_report_changes_nothing_and_opens_one_review",
     "we send your link, the quantity": "test_each_order_or_run_is_one_order_at_the_next_panel",
     # Canceling and refilling.
     "only where its tool offers cancel": "test_cancellation_that_the_terms_do_not_offer_is_a_409_with_the_reason",
-    "only where the tool's page says that it offers cancel": (
+    "only where the tool’s page says that it offers cancel": (
         "test_cancellation_that_the_terms_do_not_offer_is_a_409_with_the_reason"
     ),
     "never sent to a provider": "test_pending_order_is_canceled_at_once_with_all_money_back",
     "can return more of what was kept": "test_goodwill_is_a_transfer_of_its_own_that_leaves_the_order_as_it_was",
     "the status is refill at once": "test_refill_is_requested_once",
-    "only where the tool's terms offer refill": "test_refill_is_refused_where_the_terms_do_not_offer_it",
+    "only where the tool’s terms offer refill": "test_refill_is_refused_where_the_terms_do_not_offer_it",
     "counts from the moment when the order was first completed": (
         "test_refill_can_be_asked_for_from_completion_to_the_last_moment_of_the_window"
     ),

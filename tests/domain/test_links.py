@@ -212,7 +212,7 @@ def test_no_pattern_is_slow_on_any_link(pattern: str) -> None:
 
 
 def test_unusable_stored_pattern_refuses_every_link_and_says_that_it_is_not_the_links_fault() -> None:
-    with pytest.raises(BadLink, match="can't be checked right now"):
+    with pytest.raises(BadLink, match="can’t be checked right now"):
         checked(EXAMPLE, pattern="(?=x)")
 
 

@@ -257,5 +257,5 @@ def test_uncertain_commit_is_not_reported_as_unsaved(web: Flask, monkeypatch: py
     answer = browser.post("/orders", data=FORM)
 
     assert orders() == 1
-    assert_unavailable(answer, words="We can't tell how far this got".replace("'", "&#39;"))
+    assert_unavailable(answer, words="We can’t tell how far this got")
     assert NOTHING not in answer.text

@@ -96,7 +96,7 @@ def request_cancellation(order_id: int) -> ResponseReturnValue:
     if _own_or_404(order_id).status is Status.CANCELED:
         flash(f"Order {order_id} is Canceled. The whole amount is back on your balance.")
     else:
-        flash(f"You requested cancellation of order {order_id}. What isn't delivered is refunded to your balance.")
+        flash(f"You requested cancellation of order {order_id}. What isn’t delivered is refunded to your balance.")
     return redirect(url_for("order.show", order_id=order_id), code=303)
 
 

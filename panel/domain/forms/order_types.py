@@ -93,7 +93,7 @@ TYPES: dict[str, OrderForm] = {
             "Web Traffic",
             _ONE_BY_ONE,
             (
-                FieldRule("country", "Country", FieldKind.TEXT, "US", "A country's code or name.", maximum=100),
+                FieldRule("country", "Country", FieldKind.TEXT, "US", "A country’s code or name.", maximum=100),
                 FieldRule(
                     "device",
                     "Device",

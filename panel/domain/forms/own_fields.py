@@ -65,7 +65,7 @@ def check(quantity_rule: QuantityRule, fields: tuple[FieldRule, ...]) -> None:
         return
     first = next((field for field in fields if field.kind is FieldKind.LINES), None)
     if first is None or not first.is_required:
-        raise BadInput("One a line needs a field of the kind lines that isn't optional: its lines are counted.")
+        raise BadInput("One a line needs a field of the kind lines that isn’t optional: its lines are counted.")
 
 
 def _field(number: int, line: str) -> FieldRule:
@@ -76,7 +76,7 @@ def _field(number: int, line: str) -> FieldRule:
         raise _bad(number, f"each part is one line of at most {MAX_PART} characters")
     name, label, kind_words, limits, example, hint = (*parts, "", "", "")[:6]
     if not _NAME.fullmatch(name) or name in RESERVED:
-        raise _bad(number, f"the name {name[:MAX_NAME]} can't be used: write small letters, digits and _")
+        raise _bad(number, f"the name {name[:MAX_NAME]} can’t be used: write small letters, digits and _")
     kind_word, _, optional = kind_words.partition(" ")
     if kind_word not in list(FieldKind) or optional not in ("", "optional"):
         raise _bad(number, f"the kind is one of {', '.join(FieldKind)}, with optional after it where it may be empty")

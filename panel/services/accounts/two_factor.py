@@ -85,7 +85,7 @@ def enable(user_id: int, *, secret: str, code: str, settings: Settings, now: dat
     if user.encrypted_totp:
         raise StaleForm(
             "Two-factor authentication is already on. You may have sent this form twice. Nothing was changed now. "
-            "Recovery codes can't be shown twice. If you didn't save them, get new ones."
+            "Recovery codes can’t be shown twice. If you didn’t save them, get new ones."
         )
     return _keep(user, secret=secret, code=code, settings=settings, what=_Change.SET_UP, now=now)
 
@@ -159,7 +159,7 @@ def reset(email: str, *, reason: str, actor: str, now: datetime) -> None:
     if user is None:
         raise NotFound(f"There is no account with the email {email}.")
     if not user.encrypted_totp:
-        raise ActionRefused(f"{user.email} doesn't use two-factor authentication.")
+        raise ActionRefused(f"{user.email} doesn’t use two-factor authentication.")
     _forget(user)
     sessions.end_others(user.id, keep=0, now=now)
     _tell(_Change.RESET, user=user, actor=actor, detail=reason, now=now)
@@ -198,7 +198,7 @@ def _secret(user: User, *, settings: Settings) -> str:
     except DecryptionFailed:
         # Restored without the encryption key. Recovery codes are hashes and don't need it.
         raise ActionRefused(
-            "Codes of your app can't be checked here any more. Use a recovery code, or ask us to reset your second "
+            "Codes of your app can’t be checked here any more. Use a recovery code, or ask us to reset your second "
             "factor."
         ) from None
 

@@ -25,7 +25,7 @@ MAX_EMAIL_LENGTH = 254
 EMAILS_AT_ONCE = 500
 MIN_PASSWORD_LENGTH = 10
 MAX_PASSWORD_LENGTH = 200
-WHAT_IS_RIGHT = "Choose a few words that don't belong together, or let a password manager make one."
+WHAT_IS_RIGHT = "Choose a few words that don’t belong together, or let a password manager make one."
 
 _EMAIL = re.compile(r"[^@\s]+@[^@\s.]+(?:\.[^@\s.]+)+")
 # Hash of a discarded random password, checked for unknown emails so that timing doesn't reveal accounts.
@@ -47,13 +47,13 @@ def normalize_email(text: str) -> str:
     except email_address.BadLocalPart as error:
         most = email_address.MAX_LOCAL_PART_LENGTH
         raise BadInput(
-            "Mail can't reach this email: the part before the @ has letters that mail servers don't take, or more than "
+            "Mail can’t reach this email: the part before the @ has letters that mail servers don’t take, or more than "
             f"{most} characters.",
             field="email",
         ) from error
     except email_address.BadHost as error:
         raise BadInput(
-            "Mail can't reach this email: the part after the @ is not the name of a host, such as example.com.",
+            "Mail can’t reach this email: the part after the @ is not the name of a host, such as example.com.",
             field="email",
         ) from error
 

@@ -146,7 +146,7 @@ def _form(fields: YamlFields) -> tuple[str, str, str]:
     order_type = order_types.known_name(named) or named
     if "quantity" not in fields:
         if order_type not in order_types.TYPES:
-            raise fields.refusal("type", "This type isn't known here: give its quantity and its fields.")
+            raise fields.refusal("type", "This type isn’t known here: give its quantity and its fields.")
         if "fields" in fields:
             raise fields.refusal("fields", "Fields of its own need the field quantity.")
         return order_type, "", ""

@@ -55,7 +55,7 @@ def import_services(
     """
     rows, skipped = provider_rows.read(answer)
     if not rows:
-        raise ActionRefused("The provider's catalogue has no service that can be sold. Nothing was changed.")
+        raise ActionRefused("The provider’s catalogue has no service that can be sold. Nothing was changed.")
     lock_catalogue()
     did = Import(skipped=skipped)
     known = known_tools.of_provider(provider.id)

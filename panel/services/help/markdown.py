@@ -60,7 +60,8 @@ def _slug(heading: str) -> str:
 
 # The plugin's own annotation names a wider parameter than we pass.
 _make_anchors: Callable[..., None] = anchors_plugin
-_markdown = MarkdownIt("commonmark", {"html": False})
+# Straight quotes and apostrophes of a text become typographic ones; code keeps its own.
+_markdown = MarkdownIt("commonmark", {"html": False, "typographer": True}).enable("smartquotes")
 _make_anchors(_markdown, min_level=2, max_level=3, slug_func=_slug)
 
 
@@ -100,7 +101,7 @@ def fill_in(text: str, *, facts: Mapping[str, str]) -> str:
 
 def _part(tokens: list[Token]) -> Part:
     return Part(
-        heading=tokens[1].content,
+        heading=_plain(tokens[1:2]),
         id=str(tokens[0].attrGet("id")),
         html=_render(tokens[3:]),
         plain=_plain(tokens[3:]),

@@ -121,7 +121,7 @@ def _why_not(user: User, change: AccessChange) -> str:
         case ProposalKind.GIVE_ROLE if user.role == change.role:
             return f"The role of {user.email} is {change.role.label.lower()} already."
         case ProposalKind.GIVE_ROLE if user.closed_at is not None or user.disabled_at is not None:
-            return "A closed or disabled account can't get a role in the office."
+            return "A closed or disabled account can’t get a role in the office."
         case ProposalKind.GIVE_ROLE if user.email_confirmed_at is None:
             return f"The email {user.email} is not confirmed. Only a confirmed account can get a role in the office."
     return ""

@@ -151,7 +151,7 @@ def _resolve(order: OrderRow, kind: AttemptKind, resolution: Resolution, *, now:
         return
     settle = {AttemptKind.ADD: _settle_order, AttemptKind.REFILL: _settle_refill}[kind]
     if resolution.decision is Decision.DONE:
-        raise ActionRefused("Say what became of it: sent as an id of the provider's, not sent, or return.")
+        raise ActionRefused("Say what became of it: sent as an id of the provider’s, not sent, or return.")
     settle(attempt, order, resolution, now=now)
 
 
@@ -204,5 +204,5 @@ def _checked_id(order: OrderRow, given: str) -> str:
         return given
     number = read_count(given)
     if not number:
-        raise BadInput("An upstream panel's id is a whole number above 0.", field="sent_as")
+        raise BadInput("An upstream panel’s id is a whole number above 0.", field="sent_as")
     return str(number)

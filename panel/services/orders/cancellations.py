@@ -19,7 +19,7 @@ from panel.services.providers import health as provider_health
 
 BY_CUSTOMER = "Canceled at your request before it was sent to the provider."
 REST_BY_CUSTOMER = "The rest was canceled at your request: runs that had not begun were not sent."
-ACCEPTED_BY_HAND = "The order is being canceled. What isn't delivered is refunded to your balance when it ends."
+ACCEPTED_BY_HAND = "The order is being canceled. What isn’t delivered is refunded to your balance when it ends."
 NOT_UNDERSTOOD = (
     "The provider was asked several times to stop this order and gave no clear answer. An operator is looking into it. "
     "The order goes on meanwhile."
@@ -58,7 +58,7 @@ def why_not(status: Status, *, can_cancel: bool, newest: Cancellation | None) ->
     if newest is not None and newest.state == CancellationState.ASKED:
         return "You requested cancellation of this order. The provider has not answered yet."
     if newest is not None and newest.state == CancellationState.ACCEPTED:
-        return "The provider is canceling this order. What isn't delivered is refunded to your balance."
+        return "The provider is canceling this order. What isn’t delivered is refunded to your balance."
     return None
 
 
@@ -149,7 +149,7 @@ def record_outcome(request: Request, outcome: Outcome, *, now: datetime) -> None
     match outcome:
         case Accepted():
             _answer(cancellation, CancellationState.ACCEPTED, "", now=now)
-            text = "The provider is canceling the order. What isn't delivered is refunded to your balance."
+            text = "The provider is canceling the order. What isn’t delivered is refunded to your balance."
             transitions.add_notes([Note(order, text)], now=now)
             transitions.set_schedule(order, sync_at=now)
         case Refused(is_final=True, text=text):

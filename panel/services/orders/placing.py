@@ -101,7 +101,7 @@ def offer_of(slug: str, *, of_hidden_tools: bool = False) -> ToolOffer:
     if offer is None:
         hidden = tools.find_any(slug)
         if hidden is not None and hidden.is_simulated and not hidden.is_hidden and not hidden.link_fault:
-            raise UnknownTool("This tool is simulated and can't be ordered on this site. Choose another one.")
+            raise UnknownTool("This tool is simulated and can’t be ordered on this site. Choose another one.")
         raise UnknownTool("There is no such tool. Choose one from the list of tools.")
     return offer
 

@@ -52,7 +52,7 @@ def begin_by_operator(refill_id: int, *, actor: str, now: datetime) -> None:
     """Record that the refill of a manual order has started. Raises NotFound or Refused."""
     order, refill = _locked(refill_id)
     if refills.provider_kind(order.provider_id) != ProviderKind.MANUAL:
-        raise ActionRefused(f"Refill {refill_id} is a provider's: what the provider says of it moves it.")
+        raise ActionRefused(f"Refill {refill_id} is a provider’s: what the provider says of it moves it.")
     if RefillState(refill.state) is not RefillState.REQUESTED:
         raise ActionRefused(f"Refill {refill_id} was started already: it is {refill.state}.")
     refill.state, refill.accepted_at, refill.running_at = RefillState.RUNNING, now, now

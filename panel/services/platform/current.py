@@ -27,7 +27,7 @@ from panel.models import Catalogue, Measurement
 from panel.services import health
 from panel.services.platform import components, incident_reads, measurements
 
-NOT_RUNNING = "Our worker isn't running. Orders wait; none is lost."
+NOT_RUNNING = "Our worker isn’t running. Orders wait; none is lost."
 NOT_MEASURED = "Nothing was measured."
 CATALOGUE = table_of(Catalogue)
 # Changes with each round of probes, and with each incident, tool and paused provider. A reader can't return datetimes.

@@ -105,7 +105,7 @@ def close(user_id: int, *, given_up_nanos: int, now: datetime) -> None:
 
 def _check(found: ClosingCheck, *, given_up_nanos: int) -> None:
     if found.is_staff:
-        raise ActionRefused("An operator's account can't be closed here. Nothing was changed.")
+        raise ActionRefused("An operator’s account can’t be closed here. Nothing was changed.")
     if found.moving_orders:
         raise ActionRefused(
             "Some of your orders still move. Close the account when all have ended. Nothing was changed."

@@ -76,13 +76,13 @@ def decrypt(encrypted_key: str, *, settings: Settings) -> str:
         return encryption.decrypt(encrypted_key, settings=settings)
     except DecryptionFailed as error:
         raise ActionRefused(
-            "A provider's key can't be decrypted: it was encrypted with another key than ours."
+            "A provider’s key can’t be decrypted: it was encrypted with another key than ours."
         ) from error
 
 
 def _check_url(url: str) -> None:
     if len(url) > MAX_URL_LENGTH or not url.isprintable() or " " in url:
-        raise BadInput("Write the provider's address in full, such as https://panel.example/api/v2.", field="url")
+        raise BadInput("Write the provider’s address in full, such as https://panel.example/api/v2.", field="url")
     try:
         http.check_url(url)
     except ValueError as error:

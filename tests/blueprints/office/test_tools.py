@@ -170,7 +170,7 @@ def test_pattern_that_cannot_be_used_is_refused_with_the_reason(office: FlaskCli
 
     page = office.post("/office/tools/page-visits/check", data=form(link_pattern=r"https://([a-z])\1/[a-z]+")).text
 
-    assert "The pattern can&#39;t be used (invalid escape sequence: \\1). Look-around, back-references" in page
+    assert "The pattern can’t be used (invalid escape sequence: \\1). Look-around, back-references" in page
 
 
 def test_tool_with_a_stored_pattern_that_cannot_be_used_is_shown_to_operators_with_the_reason(
@@ -180,8 +180,8 @@ def test_tool_with_a_stored_pattern_that_cannot_be_used_is_shown_to_operators_wi
 
     index, page = office.get("/office/tools").text, office.get("/office/tools/page-visits").text
 
-    assert "Can’t be ordered: the link pattern can&#39;t be used (invalid perl operator: (?!)" in index
-    assert "Nobody can see or order this tool: its link pattern can&#39;t be used" in page
+    assert "Can’t be ordered: the link pattern can’t be used (invalid perl operator: (?!)" in index
+    assert "Nobody can see or order this tool: its link pattern can’t be used" in page
     assert 'href="/tools/page-visits"' not in page
 
 

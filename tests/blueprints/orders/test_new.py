@@ -151,7 +151,7 @@ def test_link_that_only_opens_on_a_private_network_is_refused_before_money_moves
     answer = _place(signed_in(client, a_customer("10")), link=f"https://{host}/a")
 
     assert answer.status_code == 422
-    assert f"The link has no public host name: {host.strip('[]')} can&#39;t be reached" in answer.text
+    assert f"The link has no public host name: {host.strip('[]')} can’t be reached" in answer.text
     assert _orders() == 0
 
 

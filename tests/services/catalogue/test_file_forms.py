@@ -45,7 +45,7 @@ def test_own_fields_are_kept_as_they_are_always_written() -> None:
 @pytest.mark.parametrize(
     ("text", "fault"),
     [
-        (GOOD.replace("unit: visits", "type: Live Stream\n  unit: visits"), "type: This type isn't known here"),
+        (GOOD.replace("unit: visits", "type: Live Stream\n  unit: visits"), "type: This type isn’t known here"),
         (GOOD.replace("unit: visits", "type: Package\n  unit: visits"), "maximum: A package is ordered one at a time"),
         (PACKAGE.replace("price_per_package", "price_per_thousand"), "price_per_thousand: A tool of this type has"),
         (GOOD.replace("price_per_thousand", "price_per_package"), "price_per_package: A tool of this type has"),
@@ -53,7 +53,7 @@ def test_own_fields_are_kept_as_they_are_always_written() -> None:
         (GOOD.replace("unit: visits", OWN.replace("by_quantity", "by_hand")), "quantity: Write one of"),
         (GOOD.replace("unit: visits", OWN.replace("1-60", "60-1")), "fields: Field 1: write the limits"),
         (GOOD.replace("unit: visits", OWN.replace("by_quantity", "one_a_line")), "fields: One a line needs"),
-        (GOOD.replace("unit: visits", OWN.replace("quantity: by_quantity\n  ", "")), "type: This type isn't known"),
+        (GOOD.replace("unit: visits", OWN.replace("quantity: by_quantity\n  ", "")), "type: This type isn’t known"),
     ],
 )
 def test_a_wrong_form_is_refused_with_its_field(text: str, fault: str) -> None:

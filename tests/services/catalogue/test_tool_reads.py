@@ -60,7 +60,7 @@ def test_operators_are_notified_once_of_each_tool_with_an_unusable_pattern() -> 
     assert counts == [1, 0]
     (review,) = db.session.scalars(select(Review))
     assert review.kind == "link_pattern"
-    assert review.text.startswith("Nobody can order old-pattern: its link pattern can't be used (invalid perl")
+    assert review.text.startswith("Nobody can order old-pattern: its link pattern can’t be used (invalid perl")
 
 
 def test_the_list_is_filtered_by_category_and_by_refill() -> None:

@@ -223,7 +223,7 @@ def _page(upstream_id: int, error: PanelError | None = None) -> str:
     is_ready = found is not None and found.state == ImportState.READY
     preview = _preview(found) if found is not None and is_ready else {"plan": None}
     if found is not None and is_ready and preview["plan"] is None:
-        error = error or ActionRefused("These price rules can't be used for this catalogue. Look at the rate.")
+        error = error or ActionRefused("These price rules can’t be used for this catalogue. Look at the rate.")
     return render_template(
         "office/providers/import.html",
         provider=provider,

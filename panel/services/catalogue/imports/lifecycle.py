@@ -129,7 +129,7 @@ def keep(import_id: int, answer: list[object], *, balance_currency: str, now: da
     markup_of(found)
     rows, skipped = provider_rows.read(answer)
     if not rows:
-        raise ActionRefused("The provider's catalogue has no service that can be sold.")
+        raise ActionRefused("The provider’s catalogue has no service that can be sold.")
     found.rows = json.dumps([asdict(row) for row in rows], ensure_ascii=False, separators=(",", ":"))
     more = len(skipped) - MAX_SKIPPED_SENTENCES
     listed = skipped[:MAX_SKIPPED_SENTENCES] + ([f"And {more:,} more rows."] if more > 0 else [])
@@ -224,7 +224,7 @@ def undo(import_id: int, *, actor: str, now: datetime) -> CatalogueImport:
     """
     found = _held_alone(import_id)
     if not can_undo(found):
-        raise ActionRefused("This import can't be undone: it is undone already, or another one came after it.")
+        raise ActionRefused("This import can’t be undone: it is undone already, or another one came after it.")
     total = db.session.scalar(select(func.count(ImportedTool.id)).where(ImportedTool.import_id == import_id)) or 0
     found.state, found.done, found.total, found.due_at = ImportState.UNDOING, 0, total, now
     found.left_alone = 0

@@ -233,7 +233,7 @@ def _open_reviews(present: KnownTool, row: ProviderRow, *, now: datetime) -> Non
     was = tool.provider_rate_micros
     if abs(row.rate_micros - was) * MOVED_PARTS > was:
         old, new = money.plain_price(was), money.plain_price(row.rate_micros)
-        text = f"The provider's rate of {tool.slug} went from {old} to {new} on {now:%Y-%m-%d %H:%M} UTC."
+        text = f"The provider’s rate of {tool.slug} went from {old} to {new} on {now:%Y-%m-%d %H:%M} UTC."
         reviews.open_review(ReviewKind.PRICE_MOVED, provider_id=tool.provider_id, text=text, raw=raw, now=now)
 
 

@@ -27,7 +27,7 @@ def read(typed: Mapping[str, str], errors: dict[str, str]) -> OrderForm | None:
     known = order_types.known_name(named)
     if not rule:
         if known is None:
-            errors["quantity_rule"] = "This type isn't in the table, so say how its quantity comes about."
+            errors["quantity_rule"] = "This type isn’t in the table, so say how its quantity comes about."
         elif written:
             errors["own_fields"] = "Own fields need a choice of how the quantity comes about. Or leave them empty."
         else:
