@@ -6,13 +6,14 @@ May import `domain`, `clock` and `settings`.
 
 import ipaddress
 from collections.abc import Callable, Iterable
-from functools import cache
+from functools import cache, lru_cache
 from types import TracebackType
 from urllib.parse import urlsplit
 from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
-from flask import Flask, abort, current_app, request
-from flask_wtf.csrf import CSRFProtect
+from flask import Flask, abort, current_app, g, request, session
+from flask_wtf.csrf import CSRFProtect, generate_csrf
+from itsdangerous import URLSafeTimedSerializer
 from limits import RateLimitItemPerMinute
 from limits.storage import Storage, storage_from_string
 from werkzeug.middleware.proxy_fix import ProxyFix
@@ -22,7 +23,7 @@ from panel.security import push_address, rate_limits
 from panel.security.body_limits import MAX_BODY_BYTES, limit_body
 from panel.security.rate_limits import RateLimitUse
 from panel.security.request_checks import SAFE_METHODS, check_fields, require_one_host_header
-from panel.security.request_identity import MADE_FOR, VISITOR, cookies_of
+from panel.security.request_identity import MADE_FOR, MAX_REMEMBERED, VISITOR, cookies_of
 from panel.settings import Settings
 
 MAX_FORM_PARTS = 200
@@ -54,6 +55,9 @@ HEADERS = (
 TRANSPORT = ("Strict-Transport-Security", "max-age=31536000; includeSubDomains")
 PRIVATE = ("Cache-Control", "no-store")
 
+# Headers of requests that come through a proxy, in the WSGI environ.
+_PROXIES_HEADERS = frozenset({"HTTP_X_FORWARDED_FOR", "HTTP_FORWARDED", "HTTP_X_REAL_IP", "HTTP_VIA"})
+
 csrf = CSRFProtect()
 
 ExcInfo = tuple[type[BaseException], BaseException, TracebackType] | tuple[None, None, None]
@@ -83,8 +87,24 @@ def init_app(app: Flask) -> None:
     app.before_request(reject_cross_site_requests)
     app.before_request(check_fields)
     csrf.init_app(app)
+    app.jinja_env.globals["csrf_token"] = csrf_token
     app.extensions[LIMITS] = storage_from_string(rate_limits.storage_url(settings.limits_url))
     app.before_request(limit_rate)
+
+
+def csrf_token() -> str:
+    """The token for forms, signed once for a session: without a time limit, a signature stays valid."""
+    secret, raw = current_app.secret_key, session.get("csrf_token")
+    if isinstance(raw, str) and isinstance(secret, str) and "csrf_token" not in g:
+        g.csrf_token = _signed_csrf_token(secret, raw)
+    return generate_csrf()  # type: ignore[no-any-return]
+
+
+@lru_cache(MAX_REMEMBERED)
+def _signed_csrf_token(secret: str, raw: str) -> str:
+    """As Flask-WTF signs it."""
+    signed = URLSafeTimedSerializer(secret, salt="wtf-csrf-token").dumps(raw)
+    return signed if isinstance(signed, str) else signed.decode()
 
 
 def session_cookie_name(settings: Settings) -> str:
@@ -124,6 +144,7 @@ def client_network() -> str:
     return network_of(request.remote_addr or "")
 
 
+@lru_cache(MAX_REMEMBERED)
 def network_of(client: str) -> str:
     """The IPv4 address, or the /64 of an IPv6 address."""
     try:
@@ -164,11 +185,15 @@ _per_minute = cache(RateLimitItemPerMinute)
 
 def is_direct_loopback() -> bool:
     """Whether the request comes from loopback and not through a proxy."""
-    original = request.environ.get("werkzeug.proxy_fix.orig", {}).get("REMOTE_ADDR", request.remote_addr)
-    if any(name in request.headers for name in ("X-Forwarded-For", "Forwarded", "X-Real-IP", "Via")):
-        return False
+    environ = request.environ
+    original = environ.get("werkzeug.proxy_fix.orig", {}).get("REMOTE_ADDR", environ.get("REMOTE_ADDR"))
+    return _PROXIES_HEADERS.isdisjoint(environ) and _is_loopback(original or "")
+
+
+@lru_cache(MAX_REMEMBERED)
+def _is_loopback(address: str) -> bool:
     try:
-        return ipaddress.ip_address(original or "").is_loopback
+        return ipaddress.ip_address(address).is_loopback
     except ValueError:
         return False
 

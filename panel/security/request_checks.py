@@ -47,10 +47,11 @@ def check_fields() -> None:
         abort(404)
     if request.blueprint == "api":
         return
-    _check_count(request.query_string)
     _check_headers(request.environ)
-    _check_all(_both(request.args))
-    if request.url_rule is not None and request.method not in SAFE_METHODS:
+    if request.query_string:
+        _check_count(request.query_string)
+        _check_all(_both(request.args))
+    if request.method not in SAFE_METHODS and request.url_rule is not None:
         # Counted in the raw text, before a parser creates an object for each.
         _check_count(request.get_data() if request.mimetype == URLENCODED else b"")
         _check_all(_both(request.form))
@@ -76,7 +77,10 @@ def _both(fields: "MultiDict[str, str]") -> Iterable[str]:
 
 
 def _check_headers(environ: "WSGIEnvironment") -> None:
-    texts = {name: value for name, value in environ.items() if name.startswith("HTTP_") and not is_storable(value)}
+    headers = {name: value for name, value in environ.items() if name.startswith("HTTP_")}
+    if is_storable("".join(headers.values())):
+        return
+    texts = {name: value for name, value in headers.items() if not is_storable(value)}
     for name in texts:
         # The page that refuses it reads headers too.
         del environ[name]

@@ -21,6 +21,8 @@ from panel.services.office.queue_counts import LatenessLimits
 from panel.services.office.queues import Queue
 from panel.settings import Settings
 
+_PATHS = tuple(link.path for link in OFFICE)
+
 
 def init_app(app: App) -> None:
     """Register the template globals of the office layout; queues are read at most once per request."""
@@ -48,7 +50,7 @@ def navigation() -> Markup:
     """The office's navigation, with how much waits on each page."""
     counts = waiting_by_page()
     shown = get_template_attribute("office/components.html", "waiting_count")
-    parts = {link.path: shown(counts.get(link.path, 0)) for link in OFFICE}
+    parts = {path: shown(count) if (count := counts.get(path)) else "" for path in _PATHS}
     return framed("office/_nav.html", parts | {"total": shown(sum(counts.values()), "office-total")})
 
 

@@ -31,7 +31,7 @@ from panel.domain.errors import BadInput, PanelError
 from panel.models import User
 from panel.services.accounts import email_confirmation, hashing_turns, pending_sessions, sessions, throttles, users
 from panel.services.accounts.pending_sessions import PendingLogIn
-from panel.services.accounts.sessions import SignedIn
+from panel.services.accounts.sessions import TOKEN_KEY, SignedIn
 from panel.services.stored_settings import live as live_settings
 
 View = TypeVar("View", bound=Callable[..., Any])
@@ -48,15 +48,26 @@ MAX_NEXT_LENGTH = 1_000
 LOGGED_OUT = "has_logged_out"
 
 
+class SessionLogins(LoginManager):  # type: ignore[misc]
+    """Flask-Login with our session cookie alone: no "remember me" cookie and no protection by network and browser, for
+    both of which it looks in each request."""
+
+    def init_app(self, app: Flask) -> None:
+        """Register with the app, without a hook or a context processor."""
+        app.login_manager = self  # type: ignore[attr-defined]
+
+    def _load_user(self) -> None:
+        token = session.get(TOKEN_KEY)
+        self._update_request_context_with_user(_load(token) if isinstance(token, str) else None)
+
+
 def init_app(app: Flask) -> None:
     """Set up Flask-Login: the user is loaded with one query per request and no write."""
     app.session_interface = SignedSessions()
     app.config.update(PERMANENT_SESSION_LIFETIME=sessions.LASTS, SESSION_REFRESH_EACH_REQUEST=False)
-    manager = LoginManager()
-    manager.session_protection = None
-    manager.user_loader(_load)
+    manager = SessionLogins()
     manager.unauthorized_handler(ask_to_log_in)
-    manager.init_app(app, add_context_processor=False)
+    manager.init_app(app)
     app.after_request(_end)
 
 
@@ -71,10 +82,11 @@ def _load(token: str) -> SignedIn | None:
 def _end(response: Response) -> Response:
     """Update the last use of an operator's session, and clear the browser's cache after a logout."""
     person = g.get("_login_user")
-    # Polls don't extend a session. A streamed response is still reading, so the next request is recorded instead.
-    is_poll = request.method == "GET" and wants_fragment()
-    if isinstance(person, SignedIn) and person.is_use_due and not is_poll and not response.is_streamed:
-        write_if_unlocked(lambda: sessions.note_use(person.session_id, now=utc_now()))
+    if isinstance(person, SignedIn) and person.is_use_due:
+        # Polls don't extend a session. A streamed response is still reading, so the next request is recorded instead.
+        is_poll = request.method == "GET" and wants_fragment()
+        if not is_poll and not response.is_streamed:
+            write_if_unlocked(lambda: sessions.note_use(person.session_id, now=utc_now()))
     if g.get(LOGGED_OUT):
         response.headers["Clear-Site-Data"] = '"cache", "storage"'
     return response

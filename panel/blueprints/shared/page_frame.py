@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from flask import Flask, current_app, request
-from flask_wtf.csrf import generate_csrf
 from jinja2 import pass_context
 from jinja2.runtime import Context
 from markupsafe import Markup, escape
@@ -20,6 +19,7 @@ from panel.blueprints.shared.navigation import ACCOUNT, BAR, FOOTER, HELP, OFFIC
 from panel.blueprints.shared.template_globals import contact_email, has_page, me
 from panel.db.lru_cache import LRUCache
 from panel.domain import money
+from panel.security import csrf_token
 from panel.security.request_identity import theme_of
 from panel.services.stored_settings import logo
 
@@ -67,7 +67,7 @@ def account_bar(context: Context, template: str) -> Markup:
             "balance_nanos": nanos,
             "balance_plain": money.plain(nanos),
             "balance": app_context.money_text(nanos),
-            "csrf_token": generate_csrf(),
+            "csrf_token": csrf_token(),
             "back_to": context["page_to_come_back_to"](),
         }
     return framed(template, parts)
@@ -85,9 +85,9 @@ def framed(template: str, parts: Mapping[str, object]) -> Markup:
     shown = (settings.site_name, settings.company_name, settings.company_address, contact_email(), image and image.path)
     key = (template, *parts, person and person.role, part_of_site(request.path), theme, shown)
     pieces = frames.get_or_make(key, lambda: _rendered(template, parts, theme=theme, site_name=settings.site_name))
-    texts = {name: str(escape(part)) for name, part in parts.items()}
-    # The pieces are rendered, and escaped, by their template; the texts are escaped above.
-    return Markup("".join([texts[piece] if place % 2 else piece for place, piece in enumerate(pieces)]))  # noqa: S704
+    # The pieces are rendered, and escaped, by their template.
+    texts = [escape(parts[piece]) if place % 2 else piece for place, piece in enumerate(pieces)]
+    return Markup("".join(texts))  # noqa: S704
 
 
 def _rendered(template: str, parts: Mapping[str, object], **shared: object) -> list[str]:

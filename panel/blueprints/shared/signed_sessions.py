@@ -47,8 +47,9 @@ class SignedSessions(SecureCookieSessionInterface):
             found = None
         if found is None or utc_now() - found.signed_at > app.permanent_session_lifetime:
             return self.session_class()
-        # A copy, since a request may change its session.
-        return self.session_class(deepcopy(found.values))
+        # A copy, since a request may change its session. Most hold plain values alone.
+        is_plain = all(isinstance(value, str | int | None) for value in found.values.values())
+        return self.session_class(found.values if is_plain else deepcopy(found.values))
 
     def save_session(self, app: Flask, session: SessionMixin, response: Response) -> None:
         super().save_session(app, session, response)
