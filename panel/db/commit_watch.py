@@ -5,6 +5,7 @@ the next transaction that writes will have, which also changes with commits in o
 """
 
 import sqlite3
+import threading
 from typing import Protocol
 
 from sqlalchemy import Engine, text
@@ -41,8 +42,9 @@ class SqliteCommitWatch:
     def has_changed(self) -> bool:
         try:
             if self._connection is None:
+                # A watch may be shared between threads, under a lock.
                 self._connection = sqlite3.connect(
-                    f"file:{self._path}?mode=ro", uri=True, isolation_level=None, timeout=0
+                    f"file:{self._path}?mode=ro", uri=True, isolation_level=None, timeout=0, check_same_thread=False
                 )
             version: int = self._connection.execute("PRAGMA data_version").fetchone()[0]
         except sqlite3.Error:
@@ -55,6 +57,19 @@ class SqliteCommitWatch:
     def close(self) -> None:
         if self._connection is not None:
             self._connection.close()
+
+
+class CommitNumber:
+    """A number that is the same as long as nothing is committed by anybody, for all threads of a process."""
+
+    def __init__(self, watch: CommitWatch) -> None:
+        self._watch, self._lock, self._number = watch, threading.Lock(), 0
+
+    def current(self) -> int:
+        """The number as of now: read it before what is cached under it."""
+        with self._lock:
+            self._number += self._watch.has_changed()
+            return self._number
 
 
 class PostgresqlCommitWatch:

@@ -1,6 +1,8 @@
 """Shared parts of the office's pages: the operator, lateness limits, live regions and back links."""
 
 import hashlib
+import os
+from datetime import timedelta
 from urllib.parse import urlencode
 
 from flask import Response, current_app, g, get_template_attribute, render_template, request
@@ -16,11 +18,15 @@ from panel.blueprints.shared.htmx import OFFICE_PAUSED, region_or_304
 from panel.blueprints.shared.navigation import OFFICE
 from panel.blueprints.shared.page_frame import framed
 from panel.clock import utc_now
+from panel.db import db, timed_cache
+from panel.db.commit_watch import CommitNumber, commit_watch
 from panel.services.office import queues
 from panel.services.office.queue_counts import LatenessLimits
 from panel.services.office.queues import Queue
 from panel.settings import Settings
 
+COMMITS = "panel.office_commits"
+QUEUES_AGE = timedelta(seconds=1)
 _PATHS = tuple(link.path for link in OFFICE)
 
 
@@ -32,9 +38,25 @@ def init_app(app: App) -> None:
 def waiting() -> list[Queue]:
     """Every queue with its count, as of this request."""
     if "office_queues" not in g:
-        g.office_queues = queues.all_queues(limits(), now=utc_now())
+        g.office_queues = _waiting()
     found: list[Queue] = g.office_queues
     return found
+
+
+def _waiting() -> list[Queue]:
+    """The queues, read again after each commit and, since some orders become late by time alone, after a second.
+
+    On PostgreSQL asking for commits takes as long as the read, so it is read for each page.
+    """
+    now, lateness = utc_now(), limits()
+    if db.engine.dialect.name != "sqlite":
+        return queues.all_queues(lateness, now=now)
+    # By process, since a connection to SQLite must not pass a fork.
+    commits = app_context.once_per_app(f"{COMMITS}.{os.getpid()}", lambda: CommitNumber(commit_watch(db.engine)))
+    version = f"{commits.current()} {lateness}"
+    return timed_cache.cached(
+        "office queues", lambda: queues.all_queues(lateness, now=now), max_age=QUEUES_AGE, version=version, now=now
+    )
 
 
 def waiting_by_page() -> dict[str, int]:
