@@ -248,7 +248,10 @@ def commit_count() -> int:
 
 def current_connection() -> Connection:
     """The session's current connection."""
-    session = db.session()
+    return connection_of(db.session())
+
+
+def connection_of(session: Session) -> Connection:
     held: Connection | None = session.info.get(HELD)
     return session.connection() if held is None else held
 

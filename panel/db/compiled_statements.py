@@ -30,7 +30,7 @@ from sqlalchemy.engine.interfaces import DBAPICursor
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.sql.compiler import SQLCompiler
 
-from panel.db import current_connection, db
+from panel.db import connection_of, current_connection, db
 
 Values = Mapping[str, Any]
 Processor = Callable[[Any], Any]
@@ -111,10 +111,11 @@ class CompiledStatement:
 
     def execute(self, rows: Sequence[Values], *, expect_one: Callable[[], Exception] | None = None) -> None:
         """Execute it for each row of values. `expect_one` makes the error to raise unless each changes one row."""
-        connection = current_connection()
+        session = db.session()
+        connection = connection_of(session)
         cursor = self._for(connection.dialect).execute(connection, rows)
         sent = _SentStatement(cursor, len(rows), expect_one)
-        waiting: list[_SentStatement] | None = db.session().info.get(PIPELINE_KEY)
+        waiting: list[_SentStatement] | None = session.info.get(PIPELINE_KEY)
         if waiting is None:
             sent.check()
         else:

@@ -5,8 +5,10 @@ ends it: after `ends_at` the row means nothing, and the worker deletes it. Each 
 that cached pages follow.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from sqlalchemy import delete, select, update
 
@@ -20,7 +22,8 @@ MAX_SPAN = timedelta(days=14)
 SUBJECT = "ordering"
 
 _ROW = table_of(Maintenance)
-_CURRENT = select(_ROW.c.reason, _ROW.c.began_at, _ROW.c.ends_at)
+COLUMNS = (_ROW.c.reason, _ROW.c.began_at, _ROW.c.ends_at)
+_CURRENT = select(*COLUMNS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,8 +43,13 @@ class ClosedOrdering:
 def current(*, now: datetime) -> ClosedOrdering | None:
     """The present closure; None while customers can order."""
     row = db.session.execute(_CURRENT).first()
-    found = None if row is None else ClosedOrdering(*row)
-    return found if found is not None and now < found.ends_at else None
+    return None if row is None else in_force(row, now=now)
+
+
+def in_force(row: Sequence[Any], *, now: datetime) -> ClosedOrdering | None:
+    """The closure in a row of COLUMNS, each None where there is none; None once its end has come."""
+    reason, began_at, ends_at = row
+    return ClosedOrdering(reason, began_at, ends_at) if ends_at is not None and now < ends_at else None
 
 
 def is_stored() -> bool:
@@ -51,7 +59,11 @@ def is_stored() -> bool:
 
 def check_open(*, now: datetime) -> None:
     """Raises OrderingClosed while ordering is closed."""
-    closed = current(now=now)
+    refuse_if(current(now=now), now=now)
+
+
+def refuse_if(closed: ClosedOrdering | None, *, now: datetime) -> None:
+    """As `check_open`, for what was read already."""
     if closed is not None:
         left = max(1, -(-(closed.ends_at - now) // timedelta(seconds=1)))
         raise OrderingClosed(f"{closed.sentence} Nothing was charged.", retry_after_seconds=left)

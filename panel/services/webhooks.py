@@ -130,6 +130,12 @@ def is_watched(user_id: ColumnElement[int]) -> ColumnElement[bool]:
     return select(ENDPOINTS.c.id).where(is_theirs, ENDPOINTS.c.removed_at.is_(None)).exists()
 
 
+def watches_balance(user_id: ColumnElement[int]) -> ColumnElement[bool]:
+    """Whether `queue_low_balance_events` could find an endpoint of this customer, as a column."""
+    has_bound = and_(ENDPOINTS.c.removed_at.is_(None), ENDPOINTS.c.balance_low_nanos.is_not(None))
+    return select(ENDPOINTS.c.id).where(ENDPOINTS.c.user_id == user_id, has_bound).exists()
+
+
 def queue_order_events(moved: Sequence[Moved], *, now: datetime) -> None:
     """Queue events about moved orders and their refunds, from the rows as they are now."""
     watching = _watching({move.customer_id for move in moved})

@@ -20,10 +20,12 @@ from panel.models import Attempt, AttemptKind, AttemptState, Cancellation, Order
 from panel.providers.base import Accepted, Ask, NewOrder, Outcome, Unclear
 from panel.services.api import keys as api_keys
 from panel.services.api import orders as api_orders
+from panel.services.api import repeated_orders
 from panel.services.catalogue import tools
 from panel.services.orders import cancellations as cancellation_service
 from panel.services.orders import dispatch as order_dispatch
 from panel.services.orders import refills as refill_service
+from panel.services.orders.new_order import rows
 from tests.support.api_clients import a_key
 from tests.support.factories import a_customer, a_tool, an_order, reload, signed_in
 
@@ -168,15 +170,15 @@ def test_search_for_an_equal_order_reads_the_last_minute_alone() -> None:
             request_id=None,
             now=utc_now(),
         )
-    order = db.session.get_one(Order, placed.order_id)
-    statement = api_orders.alike(order, key_id=holder.key_id)
+    order = rows.placed_earlier(db.session.get_one(Order, placed.order_id))
+    statement = repeated_orders.ALIKE.params(repeated_orders.values_of(order, key_id=holder.key_id))
 
     plan = db.session.execute(text("EXPLAIN QUERY PLAN " + _literal(statement))).all()
 
     assert "ix_orders_by_day" in str(plan)
 
 
-def _literal(statement: Select[int]) -> str:
+def _literal(statement: Select[int, bool]) -> str:
     return str(statement.compile(db.engine, compile_kwargs={"literal_binds": True})).replace(":", "\\:")
 
 

@@ -7,13 +7,16 @@ from panel.services import customer_version
 from panel.services.catalogue import tools
 from panel.services.orders import placing
 from tests.support import signed_in_pages
+from tests.support.api_clients import a_caller
 from tests.support.factories import LINK, a_customer, a_tool, an_order, signed_in
 from tests.support.signed_in_pages import SignedInPage
 from tests.support.statements import TracedStatements, traced
 
 MOST = 6
 MOST_OF_HISTORY = 3
-MOST_OF_PLACING = 18
+MOST_OF_PLACING = 10
+# The key and, without a request id, whether it was sent twice.
+MOST_OF_API_ADD = 11
 
 # Pages that need more. The office's frame has one of its own, who is there, and two after a commit: the queues and the
 # time rules (on PostgreSQL always).
@@ -85,6 +88,20 @@ def test_placing_an_order_executes_no_more_statements_than_its_limit(app: Flask)
             assert answer.status_code == 303, answer.text
 
     assert len(statements.texts) <= MOST_OF_PLACING, statements.texts
+
+
+def test_placing_over_the_api_executes_no_more_statements_than_its_limit(app: Flask) -> None:
+    customer, tool_id = a_customer("100"), a_tool().id
+    caller = a_caller(app.test_client(), customer)
+    order = {"service": str(tool_id), "link": LINK, "quantity": "100"}
+    with traced(app) as statements:
+        caller.call("add", **order)
+        for more, most in (({}, MOST_OF_API_ADD), ({"request_id": "mine-1"}, MOST_OF_API_ADD - 1)):
+            statements.clear()
+
+            assert "order" in caller.call("add", **order, **more)
+
+            assert len(statements.texts) <= most, statements.texts
 
 
 def _count(app: Flask, page: SignedInPage, statements: TracedStatements) -> int:

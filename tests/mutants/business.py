@@ -107,8 +107,8 @@ MUTANTS = (
             "if asked.terms_id not in (None, wanted.offer.terms_id):",
         ),
         (
-            "customer_prices.of_customer(customer_id).of(offer_of(slug, of_hidden_tools=of_hidden_tools))",
-            "offer_of(slug, of_hidden_tools=of_hidden_tools)",
+            "known.prices.of(_orderable(known.found, of_hidden_tools=of_hidden_tools))",
+            "_orderable(known.found, of_hidden_tools=of_hidden_tools)",
         ),
     ),
     *in_file(
@@ -178,7 +178,7 @@ MUTANTS = (
         ("    deposit.reversed_nanos += taken\n", ""),
         ("    deposit.holds_orders = True\n", ""),
         ("    deposit.holds_orders = False\n", ""),
-        ("DepositRequest.customer_id == customer_id, DepositRequest.holds_orders)", "DepositRequest.holds_orders)"),
+        ("_DEPOSITS.c.customer_id == customer_id, _DEPOSITS.c.holds_orders)", "_DEPOSITS.c.holds_orders)"),
     ),
     *in_file(
         "panel/services/payments/events.py",
@@ -251,7 +251,7 @@ MUTANTS = (
     *in_file(
         "panel/services/maintenance.py",
         MAINTENANCE,
-        ("found is not None and now < found.ends_at", "found is not None and now <= found.ends_at"),
+        ("ends_at is not None and now < ends_at", "ends_at is not None and now <= ends_at"),
         ("if not now < ends_at <= now + MAX_SPAN:", "if not now <= ends_at <= now + MAX_SPAN:"),
         ("delete(Maintenance).where(Maintenance.ends_at <= now)", "delete(Maintenance)"),
         ("    db.session.execute(update(Catalogue).values(version=Catalogue.version + 1))\n", ""),

@@ -66,7 +66,12 @@ MUTANTS = (
         "panel/services/api/orders.py",
         "tests/blueprints/api/test_endpoint.py tests/middleware/test_api_read_cache.py",
         ('literal_column("0") == bindparam("customer_id")', 'literal_column("0") >= literal_column("0")'),
-        ("since = order.placed_at - LIKELY_TWICE", "since = order.placed_at"),
+    ),
+    *in_file(
+        "panel/services/api/repeated_orders.py",
+        "tests/blueprints/api/test_endpoint.py",
+        ("order.placed_at - LIKELY_TWICE", "order.placed_at"),
+        ("if not (has_fields or any(row[1] for row in found)):", "if not any(row[1] for row in found):"),
     ),
     *in_file(
         "panel/services/accounts/sessions.py",

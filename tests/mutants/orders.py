@@ -64,7 +64,11 @@ MUTANTS = (
         ('asked.quantity.lstrip("0") == str(_entered(earlier))', "True"),
         ("asked.terms_id not in (None, wanted.offer.terms_id)", "(asked.terms_id or 0) > wanted.offer.terms_id"),
         ('"charge_nanos": wanted.charge_nanos,', '"charge_nanos": wanted.charge_nanos - 1,'),
-        ("Order.customer_id == customer_id, Order.request_id", "Order.request_id"),
+    ),
+    *in_file(
+        "panel/services/orders/new_order/facts.py",
+        ORDERING,
+        ("_ORDERS.c.customer_id == customer, _ORDERS.c.request_id", "_ORDERS.c.request_id"),
     ),
     *in_file(
         "panel/services/orders/placing.py",

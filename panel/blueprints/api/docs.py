@@ -24,6 +24,7 @@ from panel.domain.status import Status
 from panel.providers.simulated import SCENARIOS
 from panel.services.api import keys as api_keys
 from panel.services.api import orders as api_orders
+from panel.services.api import repeated_orders
 from panel.services.help import content
 from panel.services.help import facts as help_facts
 from panel.services.help.content import ContentPage, PageKeys
@@ -55,7 +56,7 @@ def init_app(app: Flask) -> None:
         "most_ids": str(MAX_IDS),
         "scenarios": help_facts.either(SCENARIOS),
         "longest_request_id": str(api_orders.MAX_REQUEST_ID_LENGTH),
-        "likely_twice": f"{api_orders.LIKELY_TWICE.seconds} seconds",
+        "likely_twice": f"{repeated_orders.LIKELY_TWICE.seconds} seconds",
         "max_keys": str(api_keys.MAX_KEYS),
         "api_words": help_facts.either(dict.fromkeys(status.api_word for status in Status)),
         "refill_here": Status.REFILL.api_word,

@@ -28,7 +28,7 @@ from panel.domain.errors import PanelError, QuantityTooLarge, QuantityTooSmall
 from panel.domain.forms.order_form import OrderForm
 from panel.services.api import orders as api_orders
 from panel.services.api.test_customers import SCENARIO
-from panel.services.catalogue import customer_prices, tools
+from panel.services.catalogue import customer_prices, read_tools
 from panel.services.catalogue.customer_prices import PriceList
 from panel.services.catalogue.tools import ToolOffer
 from panel.services.money import ledger
@@ -73,7 +73,8 @@ def add(call: Call) -> ApiAnswer:
         call.refuse_others(*ADD_FIELDS, *(SCENARIO,) * call.holder.is_test)
     service = number_of(call.required("service"))
     with transaction():
-        offer = None if service is None else tools.offer(service)
+        version = call.holder.catalogue_version
+        offer = None if service is None else read_tools.by_id(service, catalogue_version=version)
         form = None if offer is None else _form_of(call, offer)
         if offer is None or form is None or not form.is_ready:
             call.required("link")

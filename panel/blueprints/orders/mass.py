@@ -114,7 +114,7 @@ def _place_line(line: MassOrderLine, *, request_id: str, terms: dict[str, Agreed
     try:
         asked = line.placing(customer_id=current_user.id, request_id=request_id, terms=terms)
         with transaction():
-            order = placing.place_order(current_user.id, asked=asked, now=utc_now())
+            order = placing.place(current_user.id, asked=asked, now=utc_now())
             return LineResult(line, order.id, order.charge_nanos, "")
     except PanelError as error:
         return LineResult(line, None, 0, error.message)

@@ -211,7 +211,7 @@ def place() -> ResponseReturnValue:
         return _form(typed_order.with_faults(typed)), 422
     try:
         with transaction():
-            order = order_placing.place_order(current_user.id, asked=typed.placing(), now=utc_now())
+            order = order_placing.place(current_user.id, asked=typed.placing(), now=utc_now())
             order_id, charge_nanos, is_waiting = order.id, order.charge_nanos, order.status == FIRST
     except (TermsChanged, OrderingClosed) as error:
         return _check_page(typed, typed.quote(current_user.id), status=409, reason=error.message)

@@ -8,10 +8,11 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from flask import request
+from flask_login import current_user
 
 from panel.domain import pricing
 from panel.domain.errors import PanelError, UnknownTool
-from panel.services.catalogue import tools
+from panel.services.catalogue import read_tools
 from panel.services.orders import placing as order_placing
 from panel.services.orders import waiting_order
 from panel.services.orders.placing import Placing, Quote
@@ -65,7 +66,8 @@ class TypedOrder:
 def from_form() -> TypedOrder:
     """Read the form's fields, each of which must occur exactly once; other fields are ignored."""
     names = ("tool", "link", "quantity", "request_id", "terms", "terms_price")
-    offer = tools.find_any(request.form.get("tool", ""))
+    version = current_user.page_versions.catalogue_version
+    offer = read_tools.by_slug(request.form.get("tool", ""), catalogue_version=version)
     own = () if offer is None else offer.form.names
     errors = [(name, CAME_TWICE) for name in (*names, *own) if len(request.form.getlist(name)) > 1]
     for name in ("terms", "terms_price"):

@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import and_, bindparam, func, literal_column, or_, select, update
 
 from panel.db import db, table_of
+from panel.db.compiled_statements import CompiledStatement
 from panel.domain.accounts.key_scope import KeyScope
 from panel.domain.errors import ActionRefused, BadInput, NotFound, StaleForm
 from panel.models import Account, ApiKey, ApiTestCustomer, Catalogue, GroupMember, User
@@ -52,6 +53,8 @@ class Holder:
     scope: str
     daily_cap_nanos: int | None
     has_confirmed_email: bool
+    # As read with the key.
+    catalogue_version: int
 
     @property
     def can_order(self) -> bool:
@@ -83,19 +86,23 @@ class Made:
 # Keys of a disabled account are rejected until it is enabled again; a closed account has none.
 _IS_HOLDER_IN = and_(USERS.c.id == KEYS.c.user_id, USERS.c.disabled_at.is_(None), USERS.c.closed_at.is_(None))
 _IS_TEST = KEYS.c.scope == literal_column(f"'{KeyScope.TEST}'")
-_FIND = (
-    select(
-        KEYS.c.id,
-        func.coalesce(_TEST_CUSTOMERS.c.user_id, KEYS.c.user_id),
-        KEYS.c.networks,
-        KEYS.c.used_at,
-        KEYS.c.scope,
-        KEYS.c.daily_cap_nanos,
-        USERS.c.email_confirmed_at.is_not(None),
+_FIND = CompiledStatement(
+    lambda: (
+        select(
+            KEYS.c.id,
+            func.coalesce(_TEST_CUSTOMERS.c.user_id, KEYS.c.user_id),
+            KEYS.c.networks,
+            KEYS.c.used_at,
+            KEYS.c.scope,
+            KEYS.c.daily_cap_nanos,
+            USERS.c.email_confirmed_at.is_not(None),
+            Catalogue.version,
+        )
+        .join(USERS, _IS_HOLDER_IN)
+        .join(Catalogue, Catalogue.id == literal_column("1"))
+        .outerjoin(_TEST_CUSTOMERS, and_(_TEST_CUSTOMERS.c.owner_id == KEYS.c.user_id, _IS_TEST))
+        .where(KEYS.c.key_hash == bindparam("key_hash"), KEYS.c.revoked_at.is_(None))
     )
-    .join(USERS, _IS_HOLDER_IN)
-    .outerjoin(_TEST_CUSTOMERS, and_(_TEST_CUSTOMERS.c.owner_id == KEYS.c.user_id, _IS_TEST))
-    .where(KEYS.c.key_hash == bindparam("key_hash"), KEYS.c.revoked_at.is_(None))
 )
 # The same read for those who write nothing down, with all that the API's reads depend on: no row while the last use is
 # to be noted. Test keys, whose owner is another customer, are none of them.
@@ -141,10 +148,10 @@ def key_hash(key: str) -> str:
 
 def find(key: str, *, address: str | None) -> Holder | None:
     """The owner of this key, if it is valid and allowed from this IP address."""
-    row = db.session.execute(_FIND, {"key_hash": key_hash(key)}).first()
-    if row is None:
+    rows = _FIND.fetch({"key_hash": key_hash(key)})
+    if not rows:
         return None
-    holder = Holder(*row)
+    holder = Holder(*rows[0])
     return holder if is_allowed(address, networks=holder.networks) else None
 
 

@@ -6,11 +6,11 @@ The reads are compiled statements that return plain tuples: resellers poll a hun
 import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import lru_cache, partial
 from typing import Any
 
-from sqlalchemy import ARRAY, BigInteger, Select, bindparam, func, literal, literal_column, or_, select
+from sqlalchemy import ARRAY, BigInteger, Select, bindparam, func, literal, literal_column, select
 
 from panel.db import db, table_of
 from panel.domain import links, money
@@ -23,21 +23,17 @@ from panel.domain.request_id import API_NAMED, API_UNNAMED
 from panel.domain.status import Status
 from panel.models import RETIREMENT, Order, Provider, Refill, ScheduledTerms, Terms, Tool
 from panel.services import delivery_times
-from panel.services.api import spend_caps, test_customers
+from panel.services.api import repeated_orders, spend_caps, test_customers
 from panel.services.api.keys import Holder
 from panel.services.catalogue import category_order, simulated_tools
 from panel.services.catalogue.customer_prices import PriceList
 from panel.services.catalogue.tools import ToolOffer
-from panel.services.orders import order_fields, placing
+from panel.services.orders import placing
 from panel.services.orders.placing import Placing
 
 ORDERS = table_of(Order)
 REFILLS = table_of(Refill)
 
-# Two identical orders without a request id within this time may be one request sent twice.
-LIKELY_TWICE = timedelta(seconds=60)
-# Orders of that time whose fields are compared.
-MAX_ALIKE = 20
 MAX_REQUEST_ID_LENGTH = 80
 _REQUEST_ID = re.compile(rf"[A-Za-z0-9_.:-]{{1,{MAX_REQUEST_ID_LENGTH}}}", re.ASCII)
 
@@ -253,8 +249,10 @@ def place(
     asked = Placing(offer.slug, link, quantity, named, fields=fields, destination=destination)
     is_bounded = holder.is_test or holder.daily_cap_nanos is not None
     count = partial(_count_order, holder, now=now) if is_bounded else None
-    order = placing.place_order(holder.user_id, asked=asked, before_charge=count, now=now)
-    return Placed(order.id, _possible_duplicate(order, key_id=holder.key_id) if request_id is None else None)
+    order = placing.place(holder.user_id, asked=asked, before_charge=count, now=now)
+    if request_id is not None:
+        return Placed(order.id, None)
+    return Placed(order.id, repeated_orders.newest(order, key_id=holder.key_id, has_fields=bool(fields)))
 
 
 def form_of_request(customer_id: int, *, request_id: str) -> OrderForm | None:
@@ -268,28 +266,3 @@ def _count_order(holder: Holder, nanos: int, *, now: datetime) -> None:
         test_customers.check_open_orders(holder.user_id)
     if holder.daily_cap_nanos is not None:
         spend_caps.spend(holder.key_id, nanos=nanos, now=now)
-
-
-def _possible_duplicate(order: Order, *, key_id: int) -> int | None:
-    """The newest order of the last minute placed with the same key, parameters and fields."""
-    found = list(db.session.scalars(alike(order, key_id=key_id).limit(MAX_ALIKE)))
-    fields = order_fields.of_orders([order.id, *found]) if found else {}
-    return next((order_id for order_id in found if fields.get(order_id) == fields.get(order.id)), None)
-
-
-def alike(order: Order, *, key_id: int) -> Select[int]:
-    """Orders of the last minute placed with the same key, link and quantity, newest first."""
-    by_this_key = or_(
-        ORDERS.c.request_id.startswith(f"{API_UNNAMED}{key_id}:", autoescape=True),
-        ORDERS.c.request_id.startswith(API_NAMED, autoescape=True),
-    )
-    same = [ORDERS.c[name] == getattr(order, name) for name in ("link", "quantity")]
-    # The sums keep SQLite from reading all orders of the tool, newest first, where there is no such order.
-    same.append(ORDERS.c.tool_id + literal_column("0") == order.tool_id)
-    since = order.placed_at - LIKELY_TWICE
-    return (
-        select(ORDERS.c.id)
-        .where(ORDERS.c.customer_id == order.customer_id, ORDERS.c.placed_at > since, *same, by_this_key)
-        .where(ORDERS.c.id + literal_column("0") < order.id)
-        .order_by((ORDERS.c.id + literal_column("0")).desc())
-    )

@@ -5,10 +5,11 @@ A change of a group bumps the catalogue's version, and a customer's change of gr
 """
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
-from sqlalchemy import bindparam, func, select
+from sqlalchemy import ColumnElement, and_, bindparam, func, select
 
 from panel.db import db, table_of
 from panel.domain import pricing
@@ -62,8 +63,14 @@ def from_json(text: str) -> PriceList:
 
 
 _OWNER = select(_TEST_CUSTOMERS.c.owner_id).where(_TEST_CUSTOMERS.c.user_id == bindparam("customer_id"))
-_GROUP_OF_CUSTOMER = select(_MEMBERS.c.group_id).where(
-    _MEMBERS.c.user_id == func.coalesce(_OWNER.scalar_subquery(), bindparam("customer_id"))
+_IS_MEMBER = _MEMBERS.c.user_id == func.coalesce(_OWNER.scalar_subquery(), bindparam("customer_id"))
+_GROUP_OF_CUSTOMER = select(_MEMBERS.c.group_id).where(_IS_MEMBER)
+# What `joined` adds to a statement: the customer's group and its price of one tool.
+COLUMNS = (
+    _GROUPS.c.id,
+    _GROUPS.c.discount_basis_points,
+    _PRICES.c.price_micros_per_thousand,
+    _PRICES.c.is_package,
 )
 
 
@@ -72,6 +79,23 @@ def of_customer(customer_id: int | None) -> PriceList:
     if customer_id is None:
         return LIST_PRICES
     return of_group(db.session.scalar(_GROUP_OF_CUSTOMER, {"customer_id": customer_id}))
+
+
+def joined(statement: Any, *, tool_id: ColumnElement[int]) -> Any:
+    """The statement, which has a parameter `customer_id`, joined to what COLUMNS shows of this tool."""
+    return (
+        statement.outerjoin(_MEMBERS, _IS_MEMBER)
+        .outerjoin(_GROUPS, _GROUPS.c.id == _MEMBERS.c.group_id)
+        .outerjoin(_PRICES, and_(_PRICES.c.group_id == _GROUPS.c.id, _PRICES.c.tool_id == tool_id))
+    )
+
+
+def of_row(row: Sequence[Any], *, tool_id: int) -> PriceList:
+    """The price list in a row of COLUMNS, good for this tool alone."""
+    group_id, basis_points, price, is_package = row
+    if group_id is None:
+        return LIST_PRICES
+    return PriceList(group_id, basis_points, {} if price is None else {tool_id: (price, is_package)})
 
 
 def of_group(group_id: int | None) -> PriceList:

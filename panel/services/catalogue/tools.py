@@ -134,10 +134,9 @@ _PAUSED_AT = case(
     (and_(Provider.paused_at.is_not(None), route_fit.has_open_route(Tool.id)), null()), else_=Provider.paused_at
 )
 _PROVIDER = (Provider.id, Provider.name, Provider.kind, _PAUSED_AT, Provider.add_after, Tool.provider_service)
+OFFER_COLUMNS = (*_TOOL, Terms.id, Terms.version, *TERMS_COLUMNS, *_PROVIDER)
 OFFERS: Select[*tuple[Any, ...]] = (
-    select(*_TOOL, Terms.id, Terms.version, *TERMS_COLUMNS, *_PROVIDER)
-    .join(Terms, Terms.id == Tool.terms_id)
-    .join(Provider, Provider.id == Tool.provider_id)
+    select(*OFFER_COLUMNS).join(Terms, Terms.id == Tool.terms_id).join(Provider, Provider.id == Tool.provider_id)
 )
 _BY_SLUG = OFFERS.where(Tool.slug == bindparam("slug"))
 _BY_ID = OFFERS.where(Tool.id == bindparam("tool_id"))

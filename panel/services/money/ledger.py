@@ -105,11 +105,18 @@ _ADD = CompiledStatement(
 )
 
 
-def post(postings: Sequence[Posting], *, held: Mapping[int, int] | None = None, now: datetime) -> None:
+def post(
+    postings: Sequence[Posting],
+    *,
+    held: Mapping[int, int] | None = None,
+    watches_balance: bool = True,
+    now: datetime,
+) -> None:
     """Make the transfers. Raises InsufficientBalance if a balance would become negative.
 
     The reason is an idempotency key: using one again fails in the database. Raises Refused for a deposit to a closed
-    account. `held`: account ids by user id, if this transaction has locked them already.
+    account. `held`: account ids by user id, if this transaction has locked them already. `watches_balance`: False if it
+    has read that no endpoint waits for a low balance of theirs.
     """
     if not postings:
         return
@@ -143,7 +150,7 @@ def post(postings: Sequence[Posting], *, held: Mapping[int, int] | None = None, 
     _ADD.execute(rows)
     chain_heads(ACCOUNTS).update(heads)
     spent = {user_id: -deltas[accounts[user_id]] for user_id in customers if deltas[accounts[user_id]] < 0}
-    if spent:
+    if spent and watches_balance:
         webhooks.queue_low_balance_events(spent, now=now)
 
 

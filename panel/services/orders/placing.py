@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from sqlalchemy import insert, select
+from sqlalchemy import select
 
 from panel.db import db
 from panel.domain import links, pricing
@@ -30,14 +30,16 @@ from panel.domain.forms.drip_feed import DripFeed
 from panel.domain.forms.values import FieldValues
 from panel.domain.provider_kind import ProviderKind
 from panel.domain.status import FIRST
-from panel.models import AccountKind, EventKind, EventSource, Order, Terms, TransferKind
+from panel.models import AccountKind, Order, Terms, TransferKind
 from panel.services import customer_version, maintenance
 from panel.services.catalogue import customer_prices, routes, tools
 from panel.services.catalogue.routes import Destination
 from panel.services.catalogue.tools import ToolOffer
 from panel.services.money import ledger
 from panel.services.money.ledger import Posting
-from panel.services.orders import event_chain, order_fields, runs
+from panel.services.orders import order_fields, runs
+from panel.services.orders.new_order import facts, rows
+from panel.services.orders.new_order.rows import PlacedOrder
 from panel.services.payments import reversals
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9_.:-]{8,100}", re.ASCII)
@@ -97,13 +99,15 @@ def is_request_id(text: str) -> bool:
 
 def offer_of(slug: str, *, of_hidden_tools: bool = False) -> ToolOffer:
     """The tool as currently offered. Raises UnknownTool if there is none, or it is hidden and that isn't allowed."""
-    offer = tools.find_any(slug) if of_hidden_tools else tools.find(slug)
-    if offer is None:
-        hidden = tools.find_any(slug)
-        if hidden is not None and hidden.is_simulated and not hidden.is_hidden and not hidden.link_fault:
-            raise UnknownTool("This tool is simulated and can’t be ordered on this site. Choose another one.")
-        raise UnknownTool("There is no such tool. Choose one from the list of tools.")
-    return offer
+    return _orderable(tools.find_any(slug), of_hidden_tools=of_hidden_tools)
+
+
+def _orderable(found: ToolOffer | None, *, of_hidden_tools: bool) -> ToolOffer:
+    if found is not None and (of_hidden_tools or found.is_offered):
+        return found
+    if found is not None and found.is_simulated and not found.is_hidden and not found.link_fault:
+        raise UnknownTool("This tool is simulated and can’t be ordered on this site. Choose another one.")
+    raise UnknownTool("There is no such tool. Choose one from the list of tools.")
 
 
 def quote(
@@ -120,6 +124,10 @@ def quote(
     Raises UnknownTool, BadLink, BadField or BadQuantity, each with its field.
     """
     offer = customer_prices.of_customer(customer_id).of(offer_of(slug, of_hidden_tools=of_hidden_tools))
+    return _quote(offer, link=link, quantity=quantity, fields=fields)
+
+
+def _quote(offer: ToolOffer, *, link: str, quantity: str, fields: Mapping[str, str] | None) -> Quote:
     link = _checked_link(offer, link)
     values = form_values.read(offer.form, fields or {})
     pieces = checked_quantity(offer, quantity, fields=values)
@@ -178,14 +186,20 @@ def _checked_link(offer: ToolOffer, link: str) -> str:
     return links.check_link(link, pattern=offer.link_pattern, example=offer.link_example, hint=offer.link_hint)
 
 
-def place_order(
+def place_order(customer_id: int, *, asked: Placing, of_hidden_tools: bool = False, now: datetime) -> Order:
+    """As `place`, with the whole order, which is read again."""
+    placed = place(customer_id, asked=asked, of_hidden_tools=of_hidden_tools, now=now)
+    return db.session.get_one(Order, placed.id)
+
+
+def place(
     customer_id: int,
     *,
     asked: Placing,
     of_hidden_tools: bool = False,
     before_charge: Callable[[int], None] | None = None,
     now: datetime,
-) -> Order:
+) -> PlacedOrder:
     """Charge the customer and queue the order, or return the existing order with the same request id.
 
     `before_charge` gets the charge in nanos of a new order and may raise to refuse it.
@@ -194,29 +208,29 @@ def place_order(
     """
     if not is_request_id(asked.request_id):
         raise BadInput("The request id must have 8 to 100 letters, digits or one of _ . : -", field="request_id")
-    ledger.lock_accounts([customer_id])
-    earlier = find_by_request(customer_id, request_id=asked.request_id)
-    if earlier is not None:
-        return _same_or_refused(earlier, asked)
-    reversals.check_may_order(customer_id)
-    wanted = quote(
-        asked.tool,
-        customer_id=customer_id,
-        link=asked.link,
-        quantity=asked.quantity,
-        fields=asked.fields,
-        of_hidden_tools=of_hidden_tools,
-    )
+    held = ledger.lock_accounts([customer_id])
+    known = facts.read(customer_id, slug=asked.tool, request_id=asked.request_id, now=now)
+    if known.earlier_id is not None:
+        return _same_or_refused(db.session.get_one(Order, known.earlier_id), asked)
+    reversals.refuse_if(known.may_not_order)
+    offer = known.prices.of(_orderable(known.found, of_hidden_tools=of_hidden_tools))
+    wanted = _quote(offer, link=asked.link, quantity=asked.quantity, fields=asked.fields)
     is_other_price = asked.shown_price not in (None, wanted.offer.price_micros_per_thousand)
     if is_other_price or asked.terms_id not in (None, wanted.offer.terms_id):
         raise TermsChanged("The terms of this tool have changed since you opened the form. Nothing was charged.")
     # The panel's own test orders show whether it works, also before ordering opens again.
     if not of_hidden_tools:
-        maintenance.check_open(now=now)
+        maintenance.refuse_if(known.closed, now=now)
     if before_charge is not None:
         before_charge(wanted.charge_nanos)
-    order_id = _write(customer_id, wanted, asked, now=now)
-    return db.session.get_one(Order, order_id)
+    placed = _insert(customer_id, wanted, asked, now=now)
+    reason = f"{TransferKind.CHARGE}:order:{placed.id}"
+    charge = Posting(customer_id, AccountKind.HOLDS, wanted.charge_nanos, TransferKind.CHARGE, reason, placed.id)
+    ledger.post([charge], held=held, watches_balance=known.watches_balance, now=now)
+    rows.write_placed_event(placed)
+    customer_version.count_orders(Counter({(customer_id, FIRST): 1}))
+    customer_version.bump([customer_id])
+    return placed
 
 
 def find_by_request(customer_id: int, *, request_id: str) -> Order | None:
@@ -224,7 +238,7 @@ def find_by_request(customer_id: int, *, request_id: str) -> Order | None:
     return db.session.scalar(select(Order).where(Order.customer_id == customer_id, Order.request_id == request_id))
 
 
-def _same_or_refused(earlier: Order, asked: Placing) -> Order:
+def _same_or_refused(earlier: Order, asked: Placing) -> PlacedOrder:
     tool = tools.offer(earlier.tool_id)
     form = db.session.get_one(Terms, earlier.terms_id).form
     is_same = (
@@ -236,7 +250,7 @@ def _same_or_refused(earlier: Order, asked: Placing) -> Order:
     )
     if not is_same:
         raise RequestIdUsed(f"This form was already used for order {earlier.id}. Nothing more was charged.")
-    return earlier
+    return rows.placed_earlier(earlier)
 
 
 def _entered(order: Order) -> int:
@@ -244,7 +258,7 @@ def _entered(order: Order) -> int:
     return order.quantity // max(1, len(runs.of_order(order.id)))
 
 
-def _write(customer_id: int, wanted: Quote, asked: Placing, *, now: datetime) -> int:
+def _insert(customer_id: int, wanted: Quote, asked: Placing, *, now: datetime) -> PlacedOrder:
     offer = wanted.offer
     to = asked.destination or routes.first(offer, quantity=wanted.entered, is_drip_feed=wanted.drip is not None)
     values = {
@@ -257,41 +271,12 @@ def _write(customer_id: int, wanted: Quote, asked: Placing, *, now: datetime) ->
         "price_micros_per_thousand": offer.price_micros_per_thousand,
         "charge_nanos": wanted.charge_nanos,
         "request_id": asked.request_id,
-        "placed_at": now,
-        "status": FIRST,
-        "remains": wanted.quantity,
-        "kept_nanos": 0,
-        "returned_nanos": 0,
-        "reason": "",
-        "version": 1,
         "provider_id": to.provider_id,
         "provider_service": to.service,
         "dispatch_at": None if to.provider_kind == ProviderKind.MANUAL else now,
     }
-    order_id: int = db.session.execute(insert(Order).returning(Order.id), values).scalar_one()
-    order_fields.keep(order_id, wanted.fields)
+    placed = rows.insert_order(values, now=now)
+    order_fields.keep(placed.id, wanted.fields)
     if wanted.drip is not None:
-        runs.plan(order_id, wanted.drip, quantity=wanted.quantity, provider_id=to.provider_id, now=now)
-    reason = f"{TransferKind.CHARGE}:order:{order_id}"
-    charge = Posting(customer_id, AccountKind.HOLDS, wanted.charge_nanos, TransferKind.CHARGE, reason, order_id)
-    ledger.post([charge], now=now)
-    placed = {
-        "order_id": order_id,
-        "kind": EventKind.PLACED,
-        "source": EventSource.YOU,
-        "old_status": None,
-        "status": FIRST,
-        "remains": wanted.quantity,
-        "start_count": None,
-        "kept_nanos": 0,
-        "returned_nanos": 0,
-        "version": 1,
-        "text": "Order placed and charged.",
-        "raw": "",
-        "at": now,
-    }
-    event_chain.start([order_id])
-    event_chain.append([placed])
-    customer_version.count_orders(Counter({(customer_id, FIRST): 1}))
-    customer_version.bump([customer_id])
-    return order_id
+        runs.plan(placed.id, wanted.drip, quantity=wanted.quantity, provider_id=to.provider_id, now=now)
+    return placed

@@ -5,9 +5,9 @@ What the balance doesn't cover opens a review, and the customer can't order unti
 
 from datetime import datetime
 
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, select
 
-from panel.db import db
+from panel.db import db, table_of
 from panel.domain import money, payment
 from panel.domain.errors import ActionRefused, OrderingHeld
 from panel.domain.notification_kinds import Notice, NoticeChannel
@@ -17,6 +17,8 @@ from panel.services import audit_log, customer_version, reviews
 from panel.services.mail import notifications
 from panel.services.money import ledger
 from panel.services.money.ledger import Posting
+
+_DEPOSITS = table_of(DepositRequest)
 
 HELD = (
     "A payment of yours was taken back, and your balance didn’t cover it. You can’t order until this is settled: "
@@ -86,10 +88,14 @@ def _notify(deposit: DepositRequest, *, total_nanos: int, taken_nanos: int, miss
         )
 
 
-def check_may_order(customer_id: int) -> None:
-    """Raises OrderingHeld while a payment of this customer is taken back that the balance didn't cover."""
-    holding = select(DepositRequest.id).where(DepositRequest.customer_id == customer_id, DepositRequest.holds_orders)
-    if db.session.scalar(holding.limit(1)) is not None:
+def holds_orders(customer_id: ColumnElement[int]) -> ColumnElement[bool]:
+    """Whether a payment of this customer was taken back that the balance didn't cover, as a column."""
+    return select(_DEPOSITS.c.id).where(_DEPOSITS.c.customer_id == customer_id, _DEPOSITS.c.holds_orders).exists()
+
+
+def refuse_if(is_held: bool) -> None:
+    """Raises OrderingHeld for a customer of whom `holds_orders` is true."""
+    if is_held:
         raise OrderingHeld(HELD)
 
 

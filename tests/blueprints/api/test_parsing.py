@@ -19,6 +19,7 @@ from panel.models import ApiKey
 from tests.support.api_clients import PATH, Caller, a_caller, a_key, is_answer
 from tests.support.factories import LINK, a_customer, a_tool, an_order
 from tests.support.repeats import repetitions
+from tests.support.statements import traced
 
 REFUSED = {"error": "Incorrect request"}
 FORM = "application/x-www-form-urlencoded"
@@ -227,15 +228,13 @@ def test_many_wrong_keys_are_slowed_and_right_ones_from_there_are_not(client: Fl
     assert a_caller(client, a_customer()).post("balance").status_code == 200
 
 
-def test_statuses_of_a_hundred_orders_are_one_read_behind_that_of_the_key(client: FlaskClient) -> None:
+def test_statuses_of_a_hundred_orders_are_one_read_behind_that_of_the_key(app: Flask, client: FlaskClient) -> None:
     caller = a_caller(client, a_customer())
     caller.call("balance")
-    statements: list[str] = []
-    event.listen(db.engine, "before_cursor_execute", lambda *given: statements.append(given[2]))
+    with traced(app) as statements:
+        client.post(PATH, json={"key": caller.key, "action": "status", "orders": ",".join(map(str, range(100)))})
 
-    client.post(PATH, json={"key": caller.key, "action": "status", "orders": ",".join(map(str, range(100)))})
-
-    assert len([text for text in statements if text.startswith("SELECT")]) == 2
+    assert len(statements.texts) == 2
 
 
 words = st.one_of(
