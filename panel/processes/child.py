@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
+from panel.processes.forked import ForkedProcess
 from panel.processes.parent_death import SUPERVISED, die_with_parent
 from panel.settings import ROOT
 
@@ -17,39 +18,44 @@ MAX_PAUSE_SECONDS = 5.0
 HEALTHY_SECONDS = 10.0
 
 
+Process = subprocess.Popen[bytes] | ForkedProcess
+
+
 @dataclass
 class Child:
-    """A command that must keep running, with its recent failures."""
+    """A process that must keep running, with its recent failures."""
 
     name: str
-    command: Sequence[str]
-    process: subprocess.Popen[bytes] | None = None
+    launch: Callable[[], Process]
+    process: Process | None = None
     started_at: float = 0.0
     start_again_at: float = 0.0
     pause_seconds: float = FIRST_PAUSE_SECONDS
 
 
 def start(child: Child) -> None:
-    child.process = spawn(child.command)
+    child.process = child.launch()
     child.started_at = time.monotonic()
 
 
-def keep_alive(child: Child, *, say: Callable[[str], None]) -> None:
-    """Restart the child if it has exited and its back-off is over."""
+def keep_alive(child: Child, *, say: Callable[[str], None]) -> float | None:
+    """Restart the child if it has exited and its back-off is over. The seconds that are left of the back-off."""
     now = time.monotonic()
     if child.process is None:
-        if now >= child.start_again_at:
-            start(child)
-        return
+        if now < child.start_again_at:
+            return child.start_again_at - now
+        start(child)
+        return None
     code = child.process.poll()
     if code is None:
-        return
+        return None
     _end_group(child.process.pid, signal.SIGKILL)
     lived_well = now - child.started_at >= HEALTHY_SECONDS
     child.pause_seconds = FIRST_PAUSE_SECONDS if lived_well else min(child.pause_seconds * 2, MAX_PAUSE_SECONDS)
     child.process = None
     child.start_again_at = now + child.pause_seconds
     say(f"The {child.name} ended ({_why(code)}); it starts again.")
+    return child.pause_seconds
 
 
 def stop(children: Sequence[Child], *, within_seconds: float) -> None:

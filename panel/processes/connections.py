@@ -20,6 +20,9 @@ from pathlib import Path
 from panel.security import network_of
 
 LOOK_SECONDS = 0.5
+# While nobody is connected a look only compares which files are open: a new connection is one more. One that took the
+# number of a closed file is seen after this many looks.
+QUIET_LOOKS = 6
 # From a request's first byte to the first byte of its answer.
 REQUEST_SECONDS = 10.0
 # A large body has a second more for each 200 kB that have arrived: 26 MB of images over a slow line get two minutes.
@@ -84,9 +87,16 @@ def watch(*, has_proxy: bool) -> None:
 
 def _keep_looking(has_proxy: bool) -> None:
     known: dict[str, Connection] = {}
+    open_files: list[str] = []
+    quiet_looks = 0
     while True:
         time.sleep(LOOK_SECONDS)
         with suppress(OSError):
+            files_before, open_files = open_files, os.listdir("/proc/self/fd")  # noqa: PTH208 (names are enough)
+            if not known and open_files == files_before and quiet_looks < QUIET_LOOKS:
+                quiet_looks += 1
+                continue
+            quiet_looks = 0
             known = check_connections(known, has_cap=not has_proxy, now=time.monotonic())
 
 

@@ -14,12 +14,13 @@ import socket
 import sys
 import time
 from collections.abc import Sequence
-from types import FrameType
 
 from panel import settings as settings_module
 from panel.processes import child as processe_child
+from panel.processes import forked
 from panel.processes.child import Child
 from panel.processes.file_changes import PYTHON, RELOAD, snapshot
+from panel.processes.signals import Signals
 from panel.security import instance_folder, push_address
 from panel.settings import ROOT, Settings
 
@@ -73,12 +74,12 @@ def main(arguments: Sequence[str]) -> int:
         os.environ[RELOAD] = "true"
         settings.web_workers = 1
 
-    stopping = _StopRequest()
+    signals = Signals()
     for command in ("init", "demo") if wants_demo else ("init",):
-        code = _run_to_the_end(command, stopping)
-        if code != 0 or stopping.asked:
-            return 0 if stopping.asked else 1
-    return _keep_running(settings, stopping)
+        code = _run_to_the_end(command, signals)
+        if code != 0 or signals.is_stopping:
+            return 0 if signals.is_stopping else 1
+    return _keep_running(settings, signals)
 
 
 def allow_many_connections() -> None:
@@ -87,43 +88,47 @@ def allow_many_connections() -> None:
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
-class _StopRequest:
-    """Set when a signal asks the process to stop."""
-
-    def __init__(self) -> None:
-        self.asked = False
-        for sign in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-            signal.signal(sign, self._ask)
-
-    def _ask(self, _sign: int, _frame: FrameType | None) -> None:
-        self.asked = True
-
-
-def _keep_running(settings: Settings, stopping: _StopRequest) -> int:
-    wanted = [Child("web server", web_command(settings))]
+def _keep_running(settings: Settings, signals: Signals) -> int:
+    wanted = [_child("web server", "panel-web", web_command(settings))]
     if settings.worker:
-        wanted.append(Child("worker", flask_command("worker")))
+        wanted.append(_child("worker", "panel-worker", flask_command("worker")))
     if settings.hub:
-        wanted.append(Child("push hub", hub_command(settings)))
+        wanted.append(_child("push hub", "panel-hub", hub_command(settings)))
     for child in wanted:
         processe_child.start(child)
     python_files = snapshot(PYTHON, pattern="*.py")
     try:
         give_up_at = time.monotonic() + ANSWER_SECONDS
         is_announced = False
-        while not stopping.asked:
-            for child in wanted:
-                processe_child.keep_alive(child, say=_say)
-            if RELOAD in os.environ and (found := snapshot(PYTHON, pattern="*.py")) != python_files:
-                python_files = found
-                _restart(wanted)
-            if not is_announced and (_answers(settings) or time.monotonic() > give_up_at):
-                is_announced = True
-                print(f"{settings.site_name} is running at {settings.public_url}. Ctrl+C stops it.", flush=True)
-            time.sleep(LOOK_SECONDS)
+        while not signals.is_stopping:
+            pauses = [processe_child.keep_alive(child, say=_say) for child in wanted]
+            if RELOAD in os.environ:
+                if (found := snapshot(PYTHON, pattern="*.py")) != python_files:
+                    python_files = found
+                    _restart(wanted)
+                pauses.append(LOOK_SECONDS)
+            if not is_announced:
+                if _answers(settings) or time.monotonic() > give_up_at:
+                    is_announced = True
+                    print(f"{settings.site_name} is running at {settings.public_url}. Ctrl+C stops it.", flush=True)
+                else:
+                    pauses.append(LOOK_SECONDS)
+            signals.wait(min((pause for pause in pauses if pause is not None), default=None))
     finally:
         processe_child.stop(wanted, within_seconds=STOP_SECONDS)
     return 0
+
+
+def _child(name: str, process_name: str, command: Sequence[str]) -> Child:
+    """A child that shares what this process imported; with the reloader a new interpreter, which reads edited files."""
+    if is_forking():
+        return Child(name, lambda: forked.fork(command, name=process_name))
+    return Child(name, lambda: processe_child.spawn(command))
+
+
+def is_forking() -> bool:
+    """Whether children are forks. Elsewhere than on Linux a system library may not survive that."""
+    return sys.platform == "linux" and RELOAD not in os.environ
 
 
 def _restart(children: Sequence[Child]) -> None:
@@ -136,13 +141,16 @@ def _restart(children: Sequence[Child]) -> None:
         processe_child.start(child)
 
 
-def _run_to_the_end(command: str, stopping: _StopRequest) -> int:
+def _run_to_the_end(command: str, signals: Signals) -> int:
     process = processe_child.spawn(flask_command(command))
-    while process.poll() is None:
-        if stopping.asked:
+    if is_forking():
+        # While the command runs on another core.
+        forked.preload()
+    while (code := process.poll()) is None:
+        if signals.is_stopping:
             process.terminate()
-        time.sleep(LOOK_SECONDS)
-    return process.returncode
+        signals.wait(LOOK_SECONDS)
+    return code
 
 
 def flask_command(*words: str) -> list[str]:

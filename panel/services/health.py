@@ -13,12 +13,12 @@ from panel.models import IS_NOT_COMPLETED, Heartbeat, Order, OrderCount, Review
 from panel.services import test_orders
 from panel.services.mail import outbox as mail_outbox
 
-BEAT_SECONDS = 10
+BEAT_SECONDS = 15
 # Three missed heartbeats.
 STALE_SECONDS = 3 * BEAT_SECONDS
 FORGOTTEN_SECONDS = 24 * 3600
 # Allowed difference between the clocks of two machines, for heartbeats that seem to be in the future.
-AHEAD = timedelta(seconds=BEAT_SECONDS)
+AHEAD = timedelta(seconds=10)
 # End of the name of a single run (`flask worker --once`), which is no worker that stays.
 SINGLE_RUN = "-once"
 ENDED_MAX_AGE = timedelta(minutes=10)

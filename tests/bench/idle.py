@@ -1,6 +1,8 @@
 """An idle panel: CPU time, writes and memory of all processes that `python app.py` starts, while nobody comes."""
 
 import os
+import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -16,6 +18,9 @@ from tests.support.servers import free_port, wait_for_port
 # The first test order and the first audit are over by then.
 SETTLE_SECONDS = 45
 SECONDS = goals.short(300, 60)
+STRACE = shutil.which("strace")
+# `write(3</folder/file>, …`: what strace names with -y. Sockets, pipes and event counters have no path.
+TO_A_FILE = re.compile(r"write\w*\(\d+</")
 
 
 def main() -> None:
@@ -41,5 +46,17 @@ def _measure(product: int) -> None:
     time.sleep(SECONDS)
     assert family(product) == processes, "a process was started again"
     goals.report("CPU of one core", 100 * (cpu_seconds(product) - cpu) / SECONDS, at_most=1, unit=" %")
-    goals.report("write calls a minute", (write_calls(processes) - writes) * 60 / SECONDS, at_most=20)
+    goals.report("write calls a minute, to files, sockets and pipes", (write_calls(processes) - writes) * 60 / SECONDS)
+    if STRACE:
+        goals.report("file writes a minute", _file_writes(processes, STRACE) * 60 / SECONDS, at_most=20)
     goals.report("memory of all processes (PSS)", proportional_kib(product) / 1024, at_most=350, unit=" MiB")
+
+
+def _file_writes(processes: list[int], strace: str) -> int:
+    with tempfile.NamedTemporaryFile("r") as found:
+        options = ["-f", "-q", "-y", "-e", "trace=write,writev,pwrite64,pwritev,pwritev2", "-o", found.name]
+        attached = subprocess.Popen([strace, *options, *(f"-p{each}" for each in processes)], stderr=subprocess.DEVNULL)
+        time.sleep(SECONDS)
+        attached.send_signal(signal.SIGINT)
+        attached.wait()
+        return sum(TO_A_FILE.search(line) is not None for line in found)

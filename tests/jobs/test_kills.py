@@ -16,6 +16,7 @@ from panel.db import db, transaction
 from panel.domain.status import Status
 from panel.jobs import timeouts
 from panel.models import Attempt, Order, Provider, Tool
+from panel.processes.forked import ForkedProcess
 from panel.services.catalogue import routes
 from panel.services.money import audit, ledger
 from panel.services.orders import fail_over
@@ -25,7 +26,6 @@ from tests.support.factories import a_customer, a_tool, an_order, reload
 from tests.support.hostile_provider import HostileProvider, ProviderCall, hostile_provider, http_response, provider_at
 from tests.support.slow_provider import SlowProvider, slow_provider
 from tests.support.waiting import until
-from tests.support.warm_python import Command
 
 pytestmark = pytest.mark.both_engines
 
@@ -52,9 +52,9 @@ class Workers:
 
     def __init__(self, environment: dict[str, str]) -> None:
         self.environment = environment
-        self.started: list[Command] = []
+        self.started: list[ForkedProcess] = []
 
-    def start(self, *words: str) -> Command:
+    def start(self, *words: str) -> ForkedProcess:
         # PostgreSQL ends a transaction that is idle for 15 seconds, and a worker may take longer to start.
         db.session.rollback()
         words = words or ("-m", "flask", "--app", "app", "worker", "--once")

@@ -1,5 +1,6 @@
 """`python app.py` with new interpreters: children that die are restarted, and none outlives the supervisor."""
 
+import contextlib
 import os
 import re
 import signal
@@ -26,27 +27,27 @@ def panel(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Panel]:
 
 
 def test_killed_worker_starts_again(panel: Panel) -> None:
-    killed = child_of(panel, "flask")
+    killed = child_of(panel, "panel-worker")
 
     os.kill(killed, signal.SIGKILL)
 
-    assert until(lambda: find_child(panel, "flask") not in (None, killed))
+    assert until(lambda: find_child(panel, "panel-worker") not in (None, killed))
 
 
 def test_killed_web_server_starts_again(panel: Panel) -> None:
-    killed = child_of(panel, "granian")
+    killed = child_of(panel, "panel-web")
     its_workers = children_of(killed)
 
     os.kill(killed, signal.SIGKILL)
 
-    assert until(lambda: find_child(panel, "granian") not in (None, killed))
+    assert until(lambda: find_child(panel, "panel-web") not in (None, killed))
     assert until(lambda: not any(is_alive(pid) for pid in its_workers))
     panel.wait_until_it_answers()
 
 
 def test_killed_web_process_starts_again(panel: Panel) -> None:
     panel.wait_until_it_answers()
-    server = child_of(panel, "granian")
+    server = child_of(panel, "panel-web")
     assert until(lambda: len(children_of(server)) == 2)
     killed = children_of(server)[0]
 
@@ -54,6 +55,22 @@ def test_killed_web_process_starts_again(panel: Panel) -> None:
 
     assert until(lambda: killed not in children_of(server) and len(children_of(server)) == 2)
     panel.wait_until_it_answers()
+
+
+def test_supervisor_forks_without_threads_and_without_a_connection_to_the_database(panel: Panel) -> None:
+    assert panel.process is not None
+    parent = Path(f"/proc/{panel.process.pid}")
+
+    # A thread's locks and SQLite's locks don't survive a fork.
+    assert len(list((parent / "task").iterdir())) == 1
+    assert not any("panel.db" in str(each.readlink()) for each in (parent / "fd").iterdir())
+
+
+def test_children_share_the_memory_of_what_the_supervisor_imported(panel: Panel) -> None:
+    panel.wait_until_it_answers(path="/readyz")
+    web = children_of(child_of(panel, "panel-web"))
+
+    assert all(memory_kib(pid, "Pss:") < memory_kib(pid, "Rss:") * 0.7 for pid in web)
 
 
 def test_second_start_on_a_port_in_use_says_so_in_one_line(tmp_path: Path) -> None:
@@ -150,6 +167,12 @@ def is_alive(pid: int) -> bool:
     return state not in ("Z", "X")
 
 
+def memory_kib(pid: int, kind: str) -> int:
+    """`Rss:` of the process, or `Pss:`, where shared memory counts by its share."""
+    lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith(kind))
+
+
 def children_of(pid: int) -> list[int]:
     try:
         found = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
@@ -168,21 +191,18 @@ def descendants(panel: Panel) -> list[int]:
     return found
 
 
-def find_child(panel: Panel, module: str) -> int | None:
-    """The supervisor's child that runs `python -m MODULE`, if it is there."""
+def find_child(panel: Panel, name: str) -> int | None:
+    """The supervisor's child with this process name, if it is there."""
     assert panel.process is not None
     for pid in children_of(panel.process.pid):
-        try:
-            words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
-        except OSError:
-            continue
-        if module.encode() in words:
-            return pid
+        with contextlib.suppress(OSError):
+            if Path(f"/proc/{pid}/comm").read_text().strip() == name:
+                return pid
     return None
 
 
-def child_of(panel: Panel, module: str) -> int:
-    assert until(lambda: find_child(panel, module) is not None)
-    found = find_child(panel, module)
+def child_of(panel: Panel, name: str) -> int:
+    assert until(lambda: find_child(panel, name) is not None)
+    found = find_child(panel, name)
     assert found is not None
     return found

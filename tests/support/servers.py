@@ -24,8 +24,8 @@ import pytest
 
 from panel import assets
 from panel import settings as settings_module
+from panel.processes.forked import ForkedProcess
 from tests.support import warm_python
-from tests.support.warm_python import Command
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 # On a busy machine a demo takes long to start.
@@ -138,7 +138,7 @@ class Panel:
     instance: Path
     port: int
     environment: dict[str, str]
-    process: subprocess.Popen[str] | Command | None = None
+    process: subprocess.Popen[str] | ForkedProcess | None = None
     arguments: tuple[str, ...] = field(default=())
     root: Path = ROOT
     # Whether it starts as `python app.py`, with new interpreters, as users do; it takes three times the CPU.

@@ -1,36 +1,22 @@
-"""`python app.py` in a process of `warm_python`, with children that are forks of it instead of new interpreters.
+"""`python app.py` in a process of `warm_python`, where also its commands are forks of it instead of new interpreters.
 
-The supervisor, its commands and signals are the product's. An instance without a database gets a migrated one, so
+The supervisor, its children and signals are the product's. An instance without a database gets a migrated one, so
 `flask init` finds nothing to migrate.
 """
 
-import multiprocessing
 import os
-import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from panel.processes import child, supervisor
-from panel.processes.parent_death import SUPERVISED, die_with_parent
-from tests.support import warm_python
-from tests.support.warm_python import Command
+from panel.processes import child, forked, supervisor
+from panel.processes.forked import ForkedProcess
 from tests.support.warm_start import MIGRATED
 
 
-def spawn(command: Sequence[str]) -> Command:
-    """Fork a child that does what this command line of `python` does."""
-    _python, *words = command
-    return Command(multiprocessing.get_context("fork").Process(target=_begin, args=(os.getpid(), words)))
-
-
-def _begin(parent: int, words: Sequence[str]) -> None:
-    os.setsid()
-    for sign in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-        signal.signal(sign, signal.SIG_DFL)
-    die_with_parent(expected_parent=parent)
-    os.environ[SUPERVISED] = "1"
-    warm_python.be(*words)
+def spawn(command: Sequence[str]) -> ForkedProcess:
+    """Fork a command that the supervisor runs to its end, such as `flask init`."""
+    return forked.fork(command, name="command")
 
 
 def give_database(instance: Path) -> None:

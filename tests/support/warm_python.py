@@ -5,62 +5,22 @@ Each process of the tests has one server that has imported libraries and product
 other. What a new interpreter does is tested where panels start with `python app.py` (`servers.a_panel`).
 """
 
-import contextlib
 import functools
 import multiprocessing
 import os
-import runpy
-import signal
 import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping
 from multiprocessing.context import ForkServerContext, SpawnContext
-from multiprocessing.process import BaseProcess
 from pathlib import Path
 
+from panel.processes.forked import ForkedProcess, run_module
 from panel.settings import ROOT
 
 # Coverage begins when an interpreter starts: in a run that is measured each command has a new one.
 IS_MEASURED = "COVERAGE_PROCESS_START" in os.environ
 NOWHERE = Path(os.devnull)
-
-
-class Command:
-    """A running process, with what tests use of `subprocess.Popen`."""
-
-    def __init__(self, process: BaseProcess) -> None:
-        self._process = process
-        process.start()
-        assert process.pid is not None
-        self.pid = process.pid
-        self.returncode: int | None = None
-
-    def poll(self) -> int | None:
-        """The exit code, negative if a signal ended it; None while it runs. Only for the thread that waits."""
-        if self.returncode is None:
-            self.returncode = self._process.exitcode
-        return self.returncode
-
-    def wait(self, timeout: float | None = None) -> int:
-        """The exit code. Raises TimeoutExpired."""
-        if self.returncode is None:
-            self._process.join(timeout)
-        code = self.poll()
-        if code is None:
-            raise subprocess.TimeoutExpired("command", timeout or 0)
-        return code
-
-    def send_signal(self, sign: signal.Signals) -> None:
-        if self.returncode is None:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(self.pid, sign)
-
-    def terminate(self) -> None:
-        self.send_signal(signal.SIGTERM)
-
-    def kill(self) -> None:
-        self.send_signal(signal.SIGKILL)
 
 
 def start(
@@ -69,11 +29,11 @@ def start(
     given: Path = NOWHERE,
     output: Path = NOWHERE,
     errors: Path | None = None,
-) -> Command:
+) -> ForkedProcess:
     """Start a command: `words` are what follows `python`, `-m MODULE …` or `-c CODE`."""
     files = (given, output, errors or output)
     output.touch()
-    return Command(context().Process(target=_begin, args=(words, dict(environment), files)))
+    return ForkedProcess(context().Process(target=_begin, args=(words, dict(environment), files)))
 
 
 def run(
@@ -117,11 +77,11 @@ def _begin(words: tuple[str, ...], environment: Mapping[str, str], files: tuple[
 def be(option: str, what: str, *arguments: str) -> None:
     """Do in this process what `python` with these words does."""
     sys.stdin, sys.stdout, sys.stderr = (os.fdopen(number, mode, closefd=False) for number, mode in enumerate("rww"))
+    if option == "-m":
+        run_module(what, *arguments)
+        return
     sys.argv = [what, *arguments]
     try:
-        if option == "-m":
-            runpy.run_module(what, run_name="__main__", alter_sys=True)
-        else:
-            exec(what, {"__name__": "__main__"})
+        exec(what, {"__name__": "__main__"})
     finally:
         sys.stdout.flush()
