@@ -9,7 +9,7 @@ import asyncio
 import contextlib
 import random
 import time
-from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping, MutableMapping
 from http import HTTPStatus
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -39,7 +39,8 @@ PROOF_SECONDS = 30.0
 HEARTBEAT_SECONDS = (40.0, 55.0)
 # How long browsers wait before they connect again, spread for the same reason.
 RETRY_MILLISECONDS = (500, 5_000)
-# After a read the next one waits for this multiple of the time it took: reads take at most a quarter of a core.
+# After a look the next one waits for this multiple of its CPU time, so that looks take at most a quarter of a core, and
+# at least as long as it took. A multiple of that would make a look that had to wait for a core delay events for long.
 REST = 3
 
 
@@ -81,16 +82,20 @@ class Hub:
             await self.streams.wait_for_some()
             await self._commits.next()
             self._has_committed = True
-            began = time.perf_counter()
-            _try(self.streams.update)
-            await asyncio.sleep((time.perf_counter() - began) * REST)
+            began, worked = time.perf_counter(), time.thread_time()
+            with _logged():
+                self.streams.update()
+            took, worked = time.perf_counter() - began, time.thread_time() - worked
+            await asyncio.sleep(max(took, worked * REST))
 
     async def _prove(self) -> None:
         while True:
             await self.streams.wait_for_some()
-            _try(self.streams.end_logged_out)
             self._has_committed = False
+            with _logged():
+                await self.streams.end_logged_out()
             again_at = time.monotonic() + PROOF_SECONDS
+            await asyncio.sleep(PROOF_SECONDS_AFTER_COMMIT)
             while not self._has_committed and time.monotonic() < again_at:
                 await asyncio.sleep(PROOF_SECONDS_AFTER_COMMIT)
 
@@ -149,9 +154,10 @@ class Hub:
         )
 
 
-def _try(read: Callable[[], None]) -> None:
+@contextlib.contextmanager
+def _logged() -> Iterator[None]:
     try:
-        read()
+        yield
     except Exception:
         # Pages still poll every thirty seconds; a hub that no longer looked would keep them waiting for that.
         log.exception("hub_could_not_read")

@@ -1,10 +1,14 @@
-"""A list of any length as one parameter of a prepared statement, named `given`: JSON on SQLite, which has no arrays."""
+"""Values of any number as one parameter of a prepared statement, named `given`.
+
+A list is JSON on SQLite, which has no arrays. Pairs are JSON on both engines.
+"""
 
 import json
 from collections.abc import Collection
 from typing import Any
 
-from sqlalchemy import ARRAY, ColumnElement, Engine, Text, any_, bindparam, func, select
+from sqlalchemy import ARRAY, BigInteger, ColumnElement, Engine, Text, any_, bindparam, cast, func, select
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import InstrumentedAttribute
 
 
@@ -19,3 +23,11 @@ def is_given(engine: Engine, column: InstrumentedAttribute[Any], kind: type[Any]
 def as_given(engine: Engine, values: Collection[Any]) -> Any:
     """The list as the parameter takes it."""
     return json.dumps(list(values)) if engine.dialect.name == "sqlite" else list(values)
+
+
+def given_pairs(engine: Engine) -> tuple[ColumnElement[int], ColumnElement[int]]:
+    """Columns of a table with the pairs of numbers that are given as a JSON object: first and second."""
+    given = bindparam("given", type_=Text())
+    rows = func.json_each(given) if engine.dialect.name == "sqlite" else func.jsonb_each_text(cast(given, JSONB))
+    pairs = rows.table_valued("key", "value")
+    return cast(pairs.c.key, BigInteger), cast(pairs.c.value, BigInteger)

@@ -5,12 +5,14 @@ their own, so that visitors can take neither the whole hub nor, from one network
 """
 
 import asyncio
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from panel.hub.known_versions import KnownVersions
 from panel.hub.watched_sessions import Owner, WatchedSessions
 from panel.hub.watched_topics import WatchedTopics
+from panel.services.accounts.sessions import PageVersions
 
 MAX_STREAMS = 20_000
 # One fewer than a browser's connections to one host (HTTP/1.1), so that pages still load.
@@ -20,6 +22,9 @@ MAX_TOPIC_STREAMS = 5_000
 MAX_TOPIC_STREAMS_A_NETWORK = 20
 # Pages that everyone may open, and the office's, hear of changes at most once in this time.
 REST_SECONDS = 1.0
+# Sessions that are checked in one read, and the pause after it: 20,000 take less than a second.
+SESSIONS_A_READ = 200
+PART_PAUSE_SECONDS = 0.002
 
 
 class TooManyStreams(Exception):
@@ -88,11 +93,16 @@ class Streams:
         self._sessions, self._topics = sessions, topics
         self._of_sessions: set[SessionStream] = set()
         self._of_topics: set[TopicStream] = set()
+        self._by_user: defaultdict[int, set[SessionStream]] = defaultdict(set)
+        # Operators, whose pages every commit may matter to.
+        self._staff: set[int] = set()
         self._by_session: Counter[str] = Counter()
         self._by_network: Counter[str] = Counter()
         self._by_topic: Counter[str] = Counter()
         # As of the last update, for topics that have streams.
         self._topic_versions: dict[str, str] = {}
+        self._state_versions = KnownVersions(sessions.changed)
+        self._catalogue_version: int | None = None
         self._has_some = asyncio.Event()
 
     def __len__(self) -> int:
@@ -109,13 +119,19 @@ class Streams:
         if not owners:
             return None
         stream = SessionStream(token_hash=token_hash, owner=owners[token_hash], known=known)
+        user_id = stream.owner.user_id
+        versions = self._sessions.versions(user_id)
+        self._state_versions.add(user_id, None if versions is None else versions.state_version)
         self._of_sessions.add(stream)
+        self._by_user[user_id].add(stream)
+        if stream.owner.is_staff:
+            self._staff.add(user_id)
         self._by_session[token_hash] += 1
         self._has_some.set()
-        for versions in (self._sessions.versions([stream.owner.user_id]) or {}).values():
-            stream.versions = versions
-            if versions != known:
-                stream.update(versions)
+        if versions is not None:
+            stream.versions = versions.as_text
+            if stream.versions != known:
+                stream.update(stream.versions)
         return stream
 
     def open_topic(self, topic: str, *, network: str, known: str) -> TopicStream | None:
@@ -142,6 +158,11 @@ class Streams:
         if isinstance(stream, SessionStream):
             self._of_sessions.discard(stream)
             _subtract(self._by_session, stream.token_hash)
+            self._by_user[stream.owner.user_id].discard(stream)
+            if not self._by_user[stream.owner.user_id]:
+                del self._by_user[stream.owner.user_id]
+                self._state_versions.remove(stream.owner.user_id)
+                self._staff.discard(stream.owner.user_id)
         elif isinstance(stream, TopicStream):
             self._of_topics.discard(stream)
             _subtract(self._by_network, stream.network)
@@ -162,10 +183,14 @@ class Streams:
             self._update_topics()
 
     def _update_sessions(self) -> None:
-        versions = self._sessions.versions({stream.owner.user_id for stream in self._of_sessions})
-        if versions is not None:
-            for stream in self._of_sessions:
-                stream.update(versions[stream.owner.user_id])
+        catalogue, changed = self._sessions.catalogue_version(), self._state_versions.look()
+        if catalogue is None or changed is None:
+            return
+        is_for_all, self._catalogue_version = catalogue != self._catalogue_version, catalogue
+        for user_id in self._by_user if is_for_all else changed | self._staff:
+            text = PageVersions(user_id, self._state_versions[user_id], catalogue).as_text
+            for stream in self._by_user[user_id]:
+                stream.update(text)
 
     def _update_topics(self) -> None:
         versions = self._topics.versions(self._by_topic)
@@ -178,13 +203,17 @@ class Streams:
             else:
                 stream.end()
 
-    def end_logged_out(self) -> None:
-        """End the streams whose sessions are no longer logged in."""
-        owners = self._sessions.owners(self._by_session) if self._of_sessions else {}
-        if owners is not None:
-            for stream in self._of_sessions:
-                if owners.get(stream.token_hash) != stream.owner:
-                    stream.end()
+    async def end_logged_out(self) -> None:
+        """End the streams whose sessions are no longer logged in. By parts, between which events are sent."""
+        streams = list(self._of_sessions)
+        for first in range(0, len(streams), SESSIONS_A_READ):
+            part = streams[first : first + SESSIONS_A_READ]
+            owners = self._sessions.owners({stream.token_hash for stream in part})
+            if owners is not None:
+                for stream in part:
+                    if owners.get(stream.token_hash) != stream.owner:
+                        stream.end()
+            await asyncio.sleep(PART_PAUSE_SECONDS)
 
 
 def _subtract(counts: Counter[str], key: str) -> int:

@@ -1,6 +1,7 @@
 """Session reads of the hub: the versions that pages depend on, and which sessions are still logged in."""
 
-from collections.abc import Collection
+import json
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,9 +11,11 @@ from sqlalchemy import BigInteger, Engine, Text, bindparam, literal_column, sele
 from panel.clock import utc_now
 from panel.db import db
 from panel.db.read_only import reader
-from panel.hub.given_list import as_given, is_given
+from panel.hub.given_list import as_given, given_pairs, is_given
 from panel.models import Catalogue, LoginSession, User
 from panel.services.accounts.sessions import PageVersions, is_login_allowed, time_bounds
+
+IS_THE_ROW = Catalogue.id == literal_column("1")
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,16 +34,33 @@ class WatchedSessions:
             self._engine = engine = db.engine
             self._read_owners = reader(engine, _owners(engine), has_many_rows=True)
             self._read_versions = reader(engine, _versions(engine), has_many_rows=True)
+            self._read_catalogue = reader(engine, select(Catalogue.version).where(IS_THE_ROW))
+            self._read_changed = reader(engine, _changed(engine), has_many_rows=True)
 
     def owners(self, token_hashes: Collection[str]) -> dict[str, Owner] | None:
         """The sessions among these that are logged in now, each with its owner."""
         rows = self._read_owners({"given": as_given(self._engine, token_hashes), **time_bounds(utc_now())})
         return None if rows is None else {row[0]: Owner(row[1], bool(row[2])) for row in rows}
 
-    def versions(self, user_ids: Collection[int]) -> dict[int, str] | None:
-        """The versions that the pages of these users depend on, as one text each."""
-        rows = self._read_versions({"given": as_given(self._engine, user_ids)})
-        return None if rows is None else {row[0]: PageVersions(*row).as_text for row in rows}
+    def versions(self, user_id: int) -> PageVersions | None:
+        """The versions that the pages of this user depend on."""
+        rows = self._read_versions({"given": as_given(self._engine, [user_id])})
+        return PageVersions(*rows[0]) if rows else None
+
+    def catalogue_version(self) -> int | None:
+        """The version that everyone's pages depend on."""
+        rows = self._read_catalogue({})
+        return int(rows[0][0]) if rows else None
+
+    def changed(self, known: str) -> dict[int, int] | None:
+        """The state versions that differ from the known ones, which `as_known` has written."""
+        rows = self._read_changed({"given": known})
+        return None if rows is None else {row[0]: row[1] for row in rows}
+
+
+def as_known(state_versions: Mapping[int, int]) -> str:
+    """State versions by user, as `changed` takes them."""
+    return json.dumps(state_versions)
 
 
 def _owners(engine: Engine) -> Any:
@@ -57,5 +77,10 @@ def _owners(engine: Engine) -> Any:
 
 
 def _versions(engine: Engine) -> Any:
-    catalogue = select(Catalogue.version).where(Catalogue.id == literal_column("1")).scalar_subquery()
+    catalogue = select(Catalogue.version).where(IS_THE_ROW).scalar_subquery()
     return select(User.id, User.state_version, catalogue).where(is_given(engine, User.id, BigInteger))
+
+
+def _changed(engine: Engine) -> Any:
+    user_id, known = given_pairs(engine)
+    return select(User.id, User.state_version).where(User.id == user_id, User.state_version != known)

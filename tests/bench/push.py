@@ -68,7 +68,7 @@ class Viewer:
             await asyncio.sleep(retry)
 
 
-def _watch_all(viewers: list[Viewer], pipe: Connection) -> None:
+def watch_all(viewers: list[Viewer], pipe: Connection) -> None:
     """Run the viewers in a separate process. Replies to each message with the events since the last one."""
 
     async def run() -> None:
@@ -101,9 +101,9 @@ def _bench(instance: Path, people: list[tuple[int, str]]) -> None:
         empty = proportional_kib(hub)
         mine, theirs = multiprocessing.Pipe()
         viewers = [Viewer(user_id, cookie, port) for user_id, cookie in people]
-        process = multiprocessing.get_context("spawn").Process(target=_watch_all, args=(viewers, theirs), daemon=True)
+        process = multiprocessing.get_context("spawn").Process(target=watch_all, args=(viewers, theirs), daemon=True)
         process.start()
-        _wait_until_connected(mine, times=1)
+        wait_until_connected(mine, times=1)
         goals.report(
             f"memory of each of {VIEWERS:,} viewers", (proportional_kib(hub) - empty) / VIEWERS, at_most=60, unit=" KiB"
         )
@@ -118,7 +118,7 @@ def _bench(instance: Path, people: list[tuple[int, str]]) -> None:
         changed = people[0][0]
         with transaction():
             customer_version.bump([changed])
-        rows = _wait_until_connected(mine, times=2)
+        rows = wait_until_connected(mine, times=2)
         goals.report("all viewers back after a restart", time.monotonic() - began, at_most=10, unit=" s")
         got = sum(user_id == changed for user_id, *_ in rows)
         goals.report("events to the one that changed during the restart", got, at_least=1)
@@ -128,7 +128,7 @@ def _bench(instance: Path, people: list[tuple[int, str]]) -> None:
 
 
 def _print_delays(pipe: Connection, user_ids: list[int]) -> None:
-    _ask(pipe)
+    ask(pipe)
     committed: dict[int, list[tuple[float, float]]] = {}
     starts_at = time.monotonic()
     for number in range(COMMITS_A_SECOND * SECONDS):
@@ -138,7 +138,7 @@ def _print_delays(pipe: Connection, user_ids: list[int]) -> None:
             customer_version.bump([user_id])
         committed.setdefault(user_id, []).append((began, time.monotonic()))
     time.sleep(1)
-    rows, _connected = _ask(pipe)
+    rows, _connected = ask(pipe)
     delays, missed = [], 0
     for user_id, times in committed.items():
         received = sorted(at for other, _version, at in rows if other == user_id)
@@ -156,16 +156,16 @@ def _print_delays(pipe: Connection, user_ids: list[int]) -> None:
     goals.report("changes without a signal", missed, at_most=0)
 
 
-def _ask(pipe: Connection) -> tuple[list[tuple[int, int, float]], list[int]]:
+def ask(pipe: Connection) -> tuple[list[tuple[int, int, float]], list[int]]:
     pipe.send("what was sent?")
     answer: tuple[list[tuple[int, int, float]], list[int]] = pipe.recv()
     return answer
 
 
-def _wait_until_connected(pipe: Connection, *, times: int) -> list[tuple[int, int, float]]:
+def wait_until_connected(pipe: Connection, *, times: int) -> list[tuple[int, int, float]]:
     rows = []
     while True:
-        fresh, connected = _ask(pipe)
+        fresh, connected = ask(pipe)
         rows += fresh
         if min(connected) >= times:
             return rows
