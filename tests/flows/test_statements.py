@@ -40,7 +40,8 @@ MORE = {
     "/office/incidents": 9,
     "/office/approvals/<int:proposal_id>": 8,
     "/office/settings": 8,
-    "/office": 7,
+    # What needs attention, the checklist, the sums of today, and the margin with its rates.
+    "/office": 8,
     "/office/providers": 7,
     "/office/tools/<slug>": 7,
 }

@@ -195,7 +195,7 @@ def test_nothing_counts_or_lists_test_orders(tester: Caller, owner: User, tool: 
     user_id = order.customer_id
 
     figures = today.figures(now=utc_now())
-    assert (figures.orders, figures.charged_nanos, figures.revenue_nanos) == (0, 0, 0)
+    assert (figures.placed.orders, figures.charged_nanos, figures.revenue_nanos) == (0, 0, 0)
     assert sum(health.numbers(now=utc_now()).orders_by_status.values()) == 0
     assert delivery_times.time_to_completion(tool.id, now=utc_now() + timedelta(hours=1)) is None
     assert (audit.audit().orders, audit.audit().transfers) == (0, 1)

@@ -11,7 +11,7 @@ from dataclasses import dataclass, fields
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import func, literal_column, select
+from sqlalchemy import func, literal_column, select, union_all
 
 from panel.db import db, table_of
 from panel.domain.forms.own_fields import form_of
@@ -151,17 +151,17 @@ def _rates() -> Mapping[_Rated, tuple[int, int]]:
     """
     own = (Tool.id, Tool.provider_id, Tool.provider_service, Tool.provider_rate_micros)
     others = (Tool.id, ToolRoute.provider_id, ToolRoute.service, ToolRoute.rate_micros)
-    found = {}
-    for source, columns in ((select(*own), own), (select(*others).join(Tool, Tool.id == ToolRoute.tool_id), others)):
-        statement = (
-            source.add_columns(Provider.exchange_nanos, *FORM)
-            .join(Terms, Terms.id == Tool.terms_id)
-            .join(Provider, Provider.id == columns[1])
-            .where(columns[3].is_not(None), Provider.exchange_nanos.is_not(None))
-        )
-        for tool_id, provider_id, service, rate_micros, exchange_nanos, *form in db.session.execute(statement):
-            found[tool_id, provider_id, service, form_of(*form).is_package] = (rate_micros, exchange_nanos)
-    return found
+    parts = [
+        source.add_columns(Provider.exchange_nanos, *FORM)
+        .join(Terms, Terms.id == Tool.terms_id)
+        .join(Provider, Provider.id == columns[1])
+        .where(columns[3].is_not(None), Provider.exchange_nanos.is_not(None))
+        for source, columns in ((select(*own), own), (select(*others).join(Tool, Tool.id == ToolRoute.tool_id), others))
+    ]
+    return {
+        (tool_id, provider_id, service, form_of(*form).is_package): (rate_micros, exchange_nanos)
+        for tool_id, provider_id, service, rate_micros, exchange_nanos, *form in db.session.execute(union_all(*parts))
+    }
 
 
 def _sums(row: Any, rates: Mapping[_Rated, tuple[int, int]]) -> ProfitSums:

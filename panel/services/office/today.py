@@ -1,6 +1,7 @@
-"""Figures of the current UTC day for the office dashboard: orders, charges, revenue, refunds and deposits.
+"""Figures of the current UTC day for the office dashboard: orders, charges, revenue, margin, refunds and deposits.
 
-Every amount is a sum of ledger transfers. The panel's own test orders are left out.
+The margin is the profit report's; every other amount is a sum of ledger transfers. The panel's own test orders are
+left out.
 """
 
 from dataclasses import dataclass
@@ -9,21 +10,25 @@ from datetime import datetime, time
 from sqlalchemy import ColumnElement, and_, case, func, literal, select
 
 from panel.db import UtcDateTime, db, table_of
-from panel.models import Order, Transfer, TransferKind
+from panel.domain.lists.date_range import Period
+from panel.models import Transfer, TransferKind
 from panel.services import test_orders
+from panel.services.money import profit
+from panel.services.money.profit import Grouping, ProfitSums
 
-ORDERS, TRANSFERS = table_of(Order), table_of(Transfer)
+TRANSFERS = table_of(Transfer)
 
 
 @dataclass(frozen=True, slots=True)
 class TodayFigures:
-    """Figures since midnight UTC. `revenue_nanos`: what was kept of orders that ended today.
+    """Figures since midnight UTC. `placed`: the profit of the orders placed since.
 
-    `refunds_nanos`: what went back to balances, whether by an order's end or as goodwill.
+    `revenue_nanos`: what was kept of orders that ended today. `refunds_nanos`: what went back to balances, whether by
+    an order's end or as goodwill.
     """
 
     since: datetime
-    orders: int
+    placed: ProfitSums
     charged_nanos: int
     revenue_nanos: int
     refunds_nanos: int
@@ -33,17 +38,8 @@ class TodayFigures:
 def figures(*, now: datetime) -> TodayFigures:
     """The figures of the day that `now` belongs to."""
     since = datetime.combine(now.date(), time(), tzinfo=now.tzinfo)
-    return TodayFigures(since, _orders(since), *_sums(since))
-
-
-def _orders(since: datetime) -> int:
-    start = literal(since, UtcDateTime())
-    mine = (
-        ORDERS.c.id > _last_before(ORDERS.c.id, ORDERS.c.placed_at < start),
-        ORDERS.c.placed_at >= start,
-        test_orders.is_real(ORDERS.c.customer_id),
-    )
-    return db.session.scalar(select(func.count()).where(*mine)) or 0
+    placed = profit.report(Grouping.DAY, period=Period(now.date(), now.date())).total
+    return TodayFigures(since, placed, *_sums(since))
 
 
 def _sums(since: datetime) -> tuple[int, int, int, int]:

@@ -10,12 +10,13 @@ from sqlalchemy import func, select
 from panel.clock import utc_now
 from panel.db import db, transaction
 from panel.domain import money
+from panel.domain.resale import UpstreamCharge
 from panel.domain.status import Status
 from panel.models import Provider, Transfer, TransferKind
-from panel.services.money import ledger
+from panel.services.money import ledger, order_costs
 from panel.services.office import setup_checklist, today
 from panel.services.orders import goodwill
-from tests.support.factories import a_customer, a_tool, an_operator, an_order
+from tests.support.factories import a_customer, a_provider, a_tool, an_operator, an_order
 
 LABELS = {
     "payment": "Tell customers how to pay",
@@ -65,14 +66,30 @@ def test_figures_of_today_are_the_sums_of_todays_transfers(office: FlaskClient) 
     assert summed(TransferKind.RETURN) == 324_000_000
 
 
+def test_margin_is_that_of_todays_orders_whose_cost_is_known(office: FlaskClient) -> None:
+    now = utc_now()
+    assert figure(office.get("/office").text, "margin") == "$0.00"
+    an_order(tool=a_tool(), now=now)
+    assert figure(office.get("/office").text, "margin") == "Not known"
+    order = an_order(tool=a_tool(provider=a_provider("panel_api")), status=Status.COMPLETED, now=now)
+    with transaction():
+        order_costs.record({order.id: UpstreamCharge(order.charge_nanos - 123_000_000, "USD")}, now=now)
+
+    page = office.get("/office").text
+
+    assert figure(page, "orders") == "2"
+    assert figure(page, "margin") == "$0.123"
+    assert "without 1 whose cost isn’t known" in page
+
+
 def test_figures_leave_out_what_is_of_another_day() -> None:
     now = utc_now()
     an_order(status=Status.COMPLETED, now=now)
 
     tomorrow = today.figures(now=now + timedelta(days=1))
 
-    assert today.figures(now=now).orders == 1
-    assert (tomorrow.orders, tomorrow.charged_nanos, tomorrow.revenue_nanos) == (0, 0, 0)
+    assert today.figures(now=now).placed.orders == 1
+    assert (tomorrow.placed.orders, tomorrow.charged_nanos, tomorrow.revenue_nanos) == (0, 0, 0)
 
 
 def test_steps_are_done_by_what_is_there_and_the_list_goes_when_all_are(app: Flask, office: FlaskClient) -> None:
