@@ -28,21 +28,12 @@ MORE = {
     # Everything around one order or one customer, each from a table of its own: reviews, attempts, tickets, transfers,
     # claims, costs, proposals, audit log.
     "/office/orders/<int:order_id>": 25,
-    "/office/customers/<int:customer_id>": 24,
-    # Each alert says how it is now.
-    "/office/alerts": 16,
+    "/office/customers/<int:customer_id>": 22,
     # The thread, what it is about, and the customer's context.
     "/office/tickets/<int:ticket_id>": 15,
-    # Lists beside a form: members and prices, routes and costs, components and updates.
-    "/office/price-groups/<int:group_id>": 10,
-    "/office/providers/<int:provider_id>": 9,
+    # The import, its rules, and the tools that it is compared with.
     "/office/providers/<int:upstream_id>/import": 9,
-    "/office/incidents": 9,
-    "/office/approvals/<int:proposal_id>": 8,
-    "/office/settings": 8,
-    # What needs attention, the checklist, the sums of today, and the margin with its rates.
-    "/office": 8,
-    "/office/providers": 7,
+    # The tool, its earlier and its planned terms, and its providers.
     "/office/tools/<slug>": 7,
 }
 

@@ -97,7 +97,7 @@ MUTANTS = (
         PRICE_GROUPS,
         ("if fixed is not None and fixed[1] == is_package:", "if fixed is not None:"),
         ("_MEMBERS.c.user_id == func.coalesce(", "_MEMBERS.c.user_id >= func.coalesce("),
-        (".where(_PRICES.c.group_id == group_id))", ")"),
+        ("_PRICES.c.group_id == _GROUPS.c.id, isouter", "_PRICES.c.group_id > 0, isouter"),
     ),
     *in_file(
         "panel/services/orders/placing.py",

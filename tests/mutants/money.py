@@ -211,8 +211,8 @@ MUTANTS = (
         ("+ amount_nanos > limit_nanos", "+ amount_nanos >= limit_nanos"),
         ("max(self.customer_nanos, self.operator_nanos)", "self.customer_nanos"),
         ("max(self.customer_nanos, self.operator_nanos)", "self.operator_nanos"),
-        ("UNAPPROVED.c.at > now - WINDOW", "UNAPPROVED.c.at >= now - WINDOW"),
-        ("UNAPPROVED.c.operator_id == operator_id", "UNAPPROVED.c.customer_id == operator_id"),
+        ("UNAPPROVED.c.at > since", "UNAPPROVED.c.at >= since"),
+        ("UNAPPROVED.c.operator_id == by_operator", "UNAPPROVED.c.customer_id == by_operator"),
         ("WINDOW = timedelta(hours=24)", "WINDOW = timedelta(hours=23)"),
     ),
 )

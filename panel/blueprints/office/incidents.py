@@ -45,13 +45,14 @@ class TypedIncident:
 @bp.get("/incidents")
 def index() -> ResponseReturnValue:
     now = utc_now()
+    lists = incident_reads.overview(now=now)
     return render_template(
         "office/incidents/index.html",
-        proposals=incident_reads.proposals(),
-        open_incidents=incident_reads.open_now(),
-        planned=incident_reads.planned(now=now),
-        past=incident_reads.past(now=now),
-        dismissed=incident_reads.dismissed(),
+        proposals=lists.proposals,
+        open_incidents=lists.open_now,
+        planned=lists.planned,
+        past=lists.past,
+        dismissed=lists.dismissed,
         names=components.labels(),
         now=now,
     )

@@ -1,11 +1,25 @@
 """Alert conditions: what of each kind is true now, read from the rows that the office's queues show."""
 
-from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import datetime
+from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Select, and_, func, or_, select
+from sqlalchemy import (
+    CompoundSelect,
+    Select,
+    Text,
+    and_,
+    bindparam,
+    func,
+    literal_column,
+    or_,
+    select,
+    type_coerce,
+    union_all,
+)
 
-from panel.db import db
+from panel.db import UtcDateTime, db
+from panel.db.compiled_statements import CompiledStatement
 from panel.domain import money
 from panel.domain.alerts import AlertFound, AlertKind
 from panel.domain.errors import BadMoney
@@ -30,6 +44,7 @@ from panel.services.platform import audit_runs
 from panel.services.providers import health as provider_health
 
 MAX_NAMED = 5
+_NO_WORD = literal_column("''", Text)
 _CATALOGUE = (
     ReviewKind.SERVICE_CHANGED,
     ReviewKind.PRICE_MOVED,
@@ -48,9 +63,31 @@ _NOT_AS_REVIEW = (
 )
 
 
+class OpenReviews(NamedTuple):
+    """How many reviews of a kind are open, and since when the newest is."""
+
+    kind: ReviewKind
+    number: int
+    newest_at: datetime
+
+
 def found_now(*, now: datetime) -> dict[AlertKind, AlertFound]:
     """What of each kind is true now."""
-    return {kind: look(now) for kind, look in _LOOKS.items()}
+    counted = _COUNTS.fetch({"now": now})
+    waiting = {kind: AlertFound(count, newest_at) for kind, word, count, newest_at in counted if not word}
+    reviews = [OpenReviews(ReviewKind(word), *rest) for _kind, word, *rest in counted if word]
+    return {
+        AlertKind.AUDIT: _audit(now),
+        **_providers(),
+        AlertKind.UNCONFIRMED: waiting[AlertKind.UNCONFIRMED],
+        AlertKind.PAYMENT: replace(_reviews([of for of in reviews if of.kind is ReviewKind.PAYMENT]), detail=""),
+        AlertKind.REVIEW: _reviews([of for of in reviews if of.kind not in _NOT_AS_REVIEW]),
+        AlertKind.CATALOGUE: _reviews([of for of in reviews if of.kind in _CATALOGUE]),
+        **{
+            kind: waiting[kind]
+            for kind in (AlertKind.DEPOSIT, AlertKind.TICKET, AlertKind.APPROVAL, AlertKind.INCIDENT)
+        },
+    }
 
 
 def _audit(now: datetime) -> AlertFound:
@@ -61,27 +98,22 @@ def _audit(now: datetime) -> AlertFound:
     return AlertFound(len(differences), detail=differences[0])
 
 
-def _provider_stopped(_now: datetime) -> AlertFound:
-    is_stopped = or_(Provider.paused_at.is_not(None), Provider.unclear_adds >= provider_health.UNCLEAR_AFTER)
-    rows = db.session.execute(select(Provider.name, Provider.paused_at).where(is_stopped).order_by(Provider.name)).all()
-    times = [row.paused_at for row in rows if row.paused_at is not None]
-    return AlertFound(len(rows), max(times, default=None), _named([row.name for row in rows]))
-
-
-def _provider_silent(_now: datetime) -> AlertFound:
-    is_silent = Provider.failures >= provider_health.SILENT_AFTER
-    names = db.session.scalars(select(Provider.name).where(is_silent).order_by(Provider.name)).all()
-    return AlertFound(len(names), detail=_named(list(names)))
-
-
-def _provider_balance(_now: datetime) -> AlertFound:
-    rows = db.session.execute(
-        select(Provider.name, Provider.balance, Provider.balance_low_nanos)
-        .where(Provider.balance_low_nanos.is_not(None), Provider.balance != "")
-        .order_by(Provider.name)
-    )
-    low = [f"{name} ({balance})" for name, balance, bound in rows if bound is not None and _is_below(balance, bound)]
-    return AlertFound(len(low), detail=_named(low))
+def _providers() -> dict[AlertKind, AlertFound]:
+    """Providers that get no orders, that don't respond, or where we have little money."""
+    rows = db.session.execute(_WITH_PROBLEMS).all()
+    stopped = [row for row in rows if row.paused_at is not None or row.unclear_adds >= provider_health.UNCLEAR_AFTER]
+    silent = [row.name for row in rows if row.failures >= provider_health.SILENT_AFTER]
+    low = [
+        f"{row.name} ({row.balance})"
+        for row in rows
+        if row.balance and row.balance_low_nanos is not None and _is_below(row.balance, row.balance_low_nanos)
+    ]
+    paused_at = max((row.paused_at for row in stopped if row.paused_at is not None), default=None)
+    return {
+        AlertKind.PROVIDER_STOPPED: AlertFound(len(stopped), paused_at, _named([row.name for row in stopped])),
+        AlertKind.PROVIDER_SILENT: AlertFound(len(silent), detail=_named(silent)),
+        AlertKind.PROVIDER_BALANCE: AlertFound(len(low), detail=_named(low)),
+    }
 
 
 def _is_below(balance: str, bound_nanos: int) -> bool:
@@ -96,57 +128,11 @@ def _is_below(balance: str, bound_nanos: int) -> bool:
         return False
 
 
-def _unconfirmed(_now: datetime) -> AlertFound:
-    is_unknown = and_(IS_OPEN_ATTEMPT, Attempt.state == AttemptState.UNKNOWN, Attempt.kind == AttemptKind.ADD)
-    return _counted(select(func.count(), func.max(Attempt.at)).where(is_unknown))
-
-
-def _payment(_now: datetime) -> AlertFound:
-    is_open = (Review.resolved_at.is_(None), Review.kind == ReviewKind.PAYMENT)
-    return _counted(select(func.count(), func.max(Review.opened_at)).where(*is_open))
-
-
-def _review(_now: datetime) -> AlertFound:
-    return _reviews(Review.kind.not_in(_NOT_AS_REVIEW))
-
-
-def _catalogue(_now: datetime) -> AlertFound:
-    return _reviews(Review.kind.in_(_CATALOGUE))
-
-
-def _reviews(is_meant: ColumnElement[bool]) -> AlertFound:
-    is_open = (Review.resolved_at.is_(None), is_meant)
-    rows = db.session.execute(
-        select(Review.kind, func.count(), func.max(Review.opened_at)).where(*is_open).group_by(Review.kind)
-    ).all()
-    named = [f"{ReviewKind(kind).label} ({count})" for kind, count, _newest in sorted(rows, key=lambda row: -row[1])]
-    newest_at = max((newest for _kind, _count, newest in rows), default=None)
-    return AlertFound(sum(count for _kind, count, _newest in rows), newest_at, _named(named))
-
-
-def _deposit(_now: datetime) -> AlertFound:
-    waiting = select(func.count(), func.max(DepositRequest.requested_at)).where(*deposits.WAITS_FOR_OPERATOR)
-    return _counted(waiting)
-
-
-def _ticket(_now: datetime) -> AlertFound:
-    waits = Ticket.state == TicketState.WAITING_FOR_US
-    return _counted(select(func.count(), func.max(Ticket.waits_since)).where(waits))
-
-
-def _approval(now: datetime) -> AlertFound:
-    waits = (Proposal.state == ProposalState.OPEN, Proposal.expires_at > now)
-    return _counted(select(func.count(), func.max(Proposal.proposed_at)).where(*waits))
-
-
-def _incident(_now: datetime) -> AlertFound:
-    is_proposed = (Incident.published_at.is_(None), Incident.dismissed_at.is_(None))
-    return _counted(select(func.count(), func.max(Incident.began_at)).where(*is_proposed))
-
-
-def _counted(statement: Select[int, datetime]) -> AlertFound:
-    count, newest_at = db.session.execute(statement).one()
-    return AlertFound(int(count), newest_at)
+def _reviews(found: list[OpenReviews]) -> AlertFound:
+    most_first = sorted(found, key=lambda of: -of.number)
+    newest_at = max((of.newest_at for of in found), default=None)
+    named = [f"{of.kind.label} ({of.number})" for of in most_first]
+    return AlertFound(sum(of.number for of in found), newest_at, _named(named))
 
 
 def _named(names: list[str]) -> str:
@@ -154,17 +140,45 @@ def _named(names: list[str]) -> str:
     return ", ".join(names[:MAX_NAMED]) + (f" and {more} more" if more > 0 else "")
 
 
-_LOOKS: Mapping[AlertKind, Callable[[datetime], AlertFound]] = {
-    AlertKind.AUDIT: _audit,
-    AlertKind.PROVIDER_STOPPED: _provider_stopped,
-    AlertKind.PROVIDER_SILENT: _provider_silent,
-    AlertKind.PROVIDER_BALANCE: _provider_balance,
-    AlertKind.UNCONFIRMED: _unconfirmed,
-    AlertKind.PAYMENT: _payment,
-    AlertKind.REVIEW: _review,
-    AlertKind.CATALOGUE: _catalogue,
-    AlertKind.DEPOSIT: _deposit,
-    AlertKind.TICKET: _ticket,
-    AlertKind.APPROVAL: _approval,
-    AlertKind.INCIDENT: _incident,
-}
+def _counts() -> CompoundSelect[str, str, int, datetime]:
+    """What waits, in one statement: alert, review kind or nothing, how many, and the newest."""
+    is_unknown = and_(IS_OPEN_ATTEMPT, Attempt.state == AttemptState.UNKNOWN, Attempt.kind == AttemptKind.ADD)
+    is_waiting = Ticket.state == TicketState.WAITING_FOR_US
+    now = bindparam("now", type_=UtcDateTime())
+    is_open = (Proposal.state == ProposalState.OPEN, Proposal.expires_at > now)
+    is_proposed = (Incident.published_at.is_(None), Incident.dismissed_at.is_(None))
+    reviews = _count(AlertKind.REVIEW, Review.opened_at, word=type_coerce(Review.kind, Text))
+    return union_all(
+        _count(AlertKind.UNCONFIRMED, Attempt.at).where(is_unknown),
+        reviews.where(Review.resolved_at.is_(None)).group_by(Review.kind),
+        _count(AlertKind.DEPOSIT, DepositRequest.requested_at).where(*deposits.WAITS_FOR_OPERATOR),
+        _count(AlertKind.TICKET, Ticket.waits_since).where(is_waiting),
+        _count(AlertKind.APPROVAL, Proposal.proposed_at).where(*is_open),
+        _count(AlertKind.INCIDENT, Incident.began_at).where(*is_proposed),
+    )
+
+
+def _count(kind: AlertKind, at: Any, *, word: Any = _NO_WORD) -> Select[str, str, int, datetime]:
+    return select(literal_column(f"'{kind}'", Text), word, func.count(), func.max(at))
+
+
+_COUNTS = CompiledStatement(_counts)
+_WITH_PROBLEMS = (
+    select(
+        Provider.name,
+        Provider.paused_at,
+        Provider.unclear_adds,
+        Provider.failures,
+        Provider.balance,
+        Provider.balance_low_nanos,
+    )
+    .where(
+        or_(
+            Provider.paused_at.is_not(None),
+            Provider.unclear_adds >= provider_health.UNCLEAR_AFTER,
+            Provider.failures >= provider_health.SILENT_AFTER,
+            Provider.balance_low_nanos.is_not(None),
+        )
+    )
+    .order_by(Provider.name)
+)

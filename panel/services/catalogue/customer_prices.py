@@ -12,6 +12,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, and_, bindparam, func, select
 
 from panel.db import db, table_of
+from panel.db.compiled_statements import CompiledStatement
 from panel.domain import pricing
 from panel.models import ApiTestCustomer, GroupMember, GroupPrice, PriceGroup
 from panel.services.catalogue.tools import ToolOffer
@@ -74,6 +75,20 @@ COLUMNS = (
 )
 
 
+_OF_GROUP = CompiledStatement(
+    lambda: (
+        select(
+            _GROUPS.c.discount_basis_points,
+            _PRICES.c.tool_id,
+            _PRICES.c.price_micros_per_thousand,
+            _PRICES.c.is_package,
+        )
+        .join_from(_GROUPS, _PRICES, _PRICES.c.group_id == _GROUPS.c.id, isouter=True)
+        .where(_GROUPS.c.id == bindparam("group_id"))
+    )
+)
+
+
 def of_customer(customer_id: int | None) -> PriceList:
     """The price list of this customer; list prices for a visitor. Test orders have the prices of their owner."""
     if customer_id is None:
@@ -102,10 +117,9 @@ def of_group(group_id: int | None) -> PriceList:
     """The price list of this group; list prices without one."""
     if group_id is None:
         return LIST_PRICES
-    points = db.session.scalar(select(_GROUPS.c.discount_basis_points).where(_GROUPS.c.id == group_id))
-    columns = (_PRICES.c.tool_id, _PRICES.c.price_micros_per_thousand, _PRICES.c.is_package)
-    rows = db.session.execute(select(*columns).where(_PRICES.c.group_id == group_id))
-    return PriceList(group_id, points or 0, {tool_id: (price, is_package) for tool_id, price, is_package in rows})
+    rows = _OF_GROUP.fetch({"group_id": group_id})
+    prices = {tool_id: (price, is_package) for _points, tool_id, price, is_package in rows if tool_id is not None}
+    return PriceList(group_id, rows[0][0] if rows else 0, prices)
 
 
 def groups_of_customers() -> dict[int, int]:

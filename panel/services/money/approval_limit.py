@@ -6,9 +6,10 @@ Counted per customer and per operator, so that an amount above the limit can't b
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, func, insert, select
+from sqlalchemy import Select, bindparam, func, insert, select
 
-from panel.db import db, table_of
+from panel.db import Int64, UtcDateTime, db, table_of
+from panel.db.compiled_statements import CompiledStatement
 from panel.models import UnapprovedTransfer, Voucher
 from panel.services.money import ledger
 
@@ -41,22 +42,29 @@ def lock(customer_id: int, *, operator_id: int | None) -> None:
 
 def sums(customer_id: int, *, operator_id: int | None, now: datetime) -> Unapproved:
     """Both sums. They are stable only while `lock` is held."""
-    by_operator = 0
-    if operator_id is not None:
-        by_operator = _sum(UNAPPROVED.c.operator_id == operator_id, now=now) + _vouchers(operator_id, now=now)
-    return Unapproved(_sum(UNAPPROVED.c.customer_id == customer_id, now=now), by_operator)
+    ((of_customer, by_operator, vouchers),) = _SUMS.fetch(
+        # No operator has this id.
+        {"customer_id": customer_id, "operator_id": operator_id or 0, "since": now - WINDOW}
+    )
+    return Unapproved(int(of_customer), int(by_operator) + int(vouchers))
 
 
-def _sum(whose: ColumnElement[bool], *, now: datetime) -> int:
-    lately = select(func.coalesce(func.sum(UNAPPROVED.c.amount_nanos), 0)).where(whose, UNAPPROVED.c.at > now - WINDOW)
-    return int(db.session.scalar(lately) or 0)
-
-
-def _vouchers(operator_id: int, *, now: datetime) -> int:
-    """What vouchers that this operator made lately add to balances, if everything is redeemed."""
-    made = (VOUCHERS.c.made_by == operator_id, VOUCHERS.c.made_at > now - WINDOW)
+def _sums() -> Select[int, int, int]:
+    """Moved for the customer, moved by the operator, and what vouchers that this operator made lately add to balances,
+    if everything is redeemed."""
+    since = bindparam("since", type_=UtcDateTime())
+    by_operator = bindparam("operator_id", type_=Int64)
+    moved = func.coalesce(func.sum(UNAPPROVED.c.amount_nanos), 0)
     worth = func.coalesce(func.sum(VOUCHERS.c.amount_nanos * VOUCHERS.c.uses), 0)
-    return int(db.session.scalar(select(worth).where(*made)) or 0)
+    lately = select(moved).where(UNAPPROVED.c.at > since)
+    return select(
+        lately.where(UNAPPROVED.c.customer_id == bindparam("customer_id", type_=Int64)).scalar_subquery(),
+        lately.where(UNAPPROVED.c.operator_id == by_operator).scalar_subquery(),
+        select(worth).where(VOUCHERS.c.made_by == by_operator, VOUCHERS.c.made_at > since).scalar_subquery(),
+    )
+
+
+_SUMS = CompiledStatement(_sums)
 
 
 def record(transfer_id: int, *, customer_id: int, operator_id: int | None, amount_nanos: int, now: datetime) -> None:

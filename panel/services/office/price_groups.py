@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import ScalarSelect, Table, delete, func, select, update
 
 from panel import app_context
 from panel.db import db, execute_write, lock_rows, table_of, upsert
@@ -27,6 +27,7 @@ from panel.services.office import customers
 
 MAX_NAME_LENGTH = 60
 MEMBERS, PRICES = table_of(GroupMember), table_of(GroupPrice)
+_NO_GROUP = "There is no such price group."
 _PERCENT = re.compile(r"([0-9]{1,2})(?:\.([0-9]{1,2}))?", re.ASCII)
 
 
@@ -56,25 +57,29 @@ class BelowCost:
 
 def listed() -> list[GroupRow]:
     """All groups by name."""
-    return [_row(group) for group in db.session.scalars(select(PriceGroup).order_by(PriceGroup.name))]
+    return [GroupRow(*row) for row in db.session.execute(_ROWS.order_by(PriceGroup.name))]
 
 
 def find(group_id: int) -> GroupRow:
     """The group with this id. Raises NotFound."""
-    return _row(_group(group_id))
+    row = db.session.execute(_ROWS.where(PriceGroup.id == group_id)).first()
+    if row is None:
+        raise NotFound(_NO_GROUP)
+    return GroupRow(*row)
 
 
-def _row(group: PriceGroup) -> GroupRow:
-    members = select(func.count()).select_from(MEMBERS).where(MEMBERS.c.group_id == group.id)
-    prices = select(func.count()).select_from(PRICES).where(PRICES.c.group_id == group.id)
-    counts = (db.session.scalar(members) or 0, db.session.scalar(prices) or 0)
-    return GroupRow(group.id, group.name, group.discount_basis_points, *counts)
+def _count(table: Table) -> ScalarSelect[int]:
+    """How many of its rows a group has."""
+    return select(func.count()).where(table.c.group_id == PriceGroup.id).correlate(PriceGroup).scalar_subquery()
+
+
+_ROWS = select(PriceGroup.id, PriceGroup.name, PriceGroup.discount_basis_points, _count(MEMBERS), _count(PRICES))
 
 
 def _group(group_id: int) -> PriceGroup:
     found = db.session.get(PriceGroup, group_id)
     if found is None:
-        raise NotFound("There is no such price group.")
+        raise NotFound(_NO_GROUP)
     return found
 
 
@@ -83,17 +88,17 @@ def of_customer(customer_id: int) -> PriceGroup | None:
     return db.session.scalar(select(PriceGroup).join(GroupMember).where(GroupMember.user_id == customer_id))
 
 
-def fixed_prices(group_id: int) -> Sequence[tuple[GroupPrice, ToolOffer]]:
-    """The group's fixed prices with their tools at list prices, by slug."""
+def fixed_prices(group_id: int, offers: Sequence[ToolOffer]) -> Sequence[tuple[GroupPrice, ToolOffer]]:
+    """The group's fixed prices with their tools, of all these at list prices."""
     prices = {
         each.tool_id: each for each in db.session.scalars(select(GroupPrice).where(PRICES.c.group_id == group_id))
     }
-    return [(prices[offer.tool_id], offer) for offer in tools.listed_all() if offer.tool_id in prices]
+    return [(prices[offer.tool_id], offer) for offer in offers if offer.tool_id in prices]
 
 
-def below_cost(prices: PriceList) -> list[BelowCost]:
-    """The tools that these prices sell for less than their provider is known to charge."""
-    offers = prices.of_all(tools.listed())
+def below_cost(prices: PriceList, listed_offers: Sequence[ToolOffer]) -> list[BelowCost]:
+    """Of these tools at list prices, those that these prices sell for less than their provider is known to charge."""
+    offers = prices.of_all(listed_offers)
     known = routes.of_tools([offer.tool_id for offer in offers])
     found = []
     for offer in offers:

@@ -4,9 +4,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import Select, func, select
+from sqlalchemy import CompoundSelect, Select, Text, func, literal_column, select, union_all
+from sqlalchemy.orm import InstrumentedAttribute
 
 from panel.db import db, lock_rows
+from panel.db.compiled_statements import CompiledStatement
 from panel.domain import resale
 from panel.domain.errors import ActionRefused, BadInput, NotFound, StaleForm
 from panel.domain.provider_kind import ProviderKind
@@ -131,23 +133,37 @@ class ProviderHealth:
 
 def listed(*, now: datetime) -> list[ProviderHealth]:
     """Every provider, sorted by name."""
-    tools = _counted(select(Tool.provider_id, func.count()).group_by(Tool.provider_id))
-    orders = select(Order.provider_id, func.count()).group_by(Order.provider_id)
-    asked = _counted(orders.where(Order.sync_at.is_not(None)))
-    waiting = _counted(orders.where(Order.dispatch_at.is_not(None)))
-    # No job sends or polls manual orders, so their status is counted.
-    by_hand = queues.manual_orders()
-    of_people = orders.where(Order.id.in_(select(by_hand.c.id)))
-    asked |= _counted(of_people.where(Order.status != Status.PENDING))
-    waiting |= _counted(of_people.where(Order.status == Status.PENDING))
+    found = _COUNTS.fetch({})
+    counts: dict[tuple[str, int], int] = {(what, provider_id): number for what, provider_id, number in found}
+
+    def of(row: Provider, what: str) -> int:
+        # No job sends or polls manual orders, so their status is counted.
+        return counts.get((f"manual {what}", row.id), counts.get((what, row.id), 0))
+
     return [
-        ProviderHealth(row, tools.get(row.id, 0), asked.get(row.id, 0), waiting.get(row.id, 0), now)
+        ProviderHealth(row, of(row, "tools"), of(row, "open"), of(row, "waiting"), now)
         for row in provider_registry.listed()
     ]
 
 
-def _counted(statement: Select[int, int]) -> dict[int, int]:
-    return {row[0]: row[1] for row in db.session.execute(statement)}
+def _counts() -> CompoundSelect[str, int, int]:
+    """What is counted, by provider: name, provider's id and number."""
+    by_hand = queues.manual_orders()
+    is_by_hand = Order.id.in_(select(by_hand.c.id))
+    return union_all(
+        _count("tools", Tool.provider_id),
+        _count("open", Order.provider_id).where(Order.sync_at.is_not(None)),
+        _count("waiting", Order.provider_id).where(Order.dispatch_at.is_not(None)),
+        _count("manual open", Order.provider_id).where(is_by_hand, Order.status != Status.PENDING),
+        _count("manual waiting", Order.provider_id).where(is_by_hand, Order.status == Status.PENDING),
+    )
+
+
+def _count(what: str, provider_id: InstrumentedAttribute[int]) -> Select[str, int, int]:
+    return select(literal_column(f"'{what}'", Text), provider_id, func.count()).group_by(provider_id)
+
+
+_COUNTS = CompiledStatement(_counts)
 
 
 def find(provider_id: int, *, now: datetime) -> ProviderHealth | None:

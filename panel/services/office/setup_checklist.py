@@ -29,6 +29,8 @@ class SetupStep:
 
 def steps(*, sends_mail: bool) -> list[SetupStep]:
     """All steps in order; an empty list once they are done."""
+    # Where a tool is offered, there are tools and a provider.
+    offered = tools.listed()
     found = [
         SetupStep(
             "payment",
@@ -42,21 +44,21 @@ def steps(*, sends_mail: bool) -> list[SetupStep]:
             "Add a provider",
             "A provider delivers the orders. Choose “manual” to fulfill orders yourself.",
             "/office/providers/new",
-            bool(registry.listed()),
+            bool(offered or registry.listed()),
         ),
         SetupStep(
             "catalogue",
             "Add tools",
             "Import the provider’s catalogue, or add the first tool.",
             "/office/tools/new",
-            _has_tools(),
+            bool(offered) or _has_tools(),
         ),
         SetupStep(
             "visible",
             "Offer the first tool",
             "Customers see a tool once it is offered and can be ordered.",
             "/office/tools",
-            bool(tools.listed()),
+            bool(offered),
         ),
         SetupStep(
             "mail",

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, select
+from sqlalchemy import ColumnElement, Select, Text, literal, select, union_all
 
 from panel.db import db
 from panel.domain.errors import NotFound
@@ -91,25 +91,76 @@ class IncidentWithUpdates:
         return "Planned" if now < self.planned_until else "Window is over"
 
 
+@dataclass(frozen=True)
+class IncidentOverview:
+    """All lists of the office's page."""
+
+    proposals: list[IncidentWithUpdates]
+    open_now: list[IncidentWithUpdates]
+    planned: list[IncidentWithUpdates]
+    past: list[IncidentWithUpdates]
+    dismissed: list[IncidentWithUpdates]
+
+
 PUBLISHED = Incident.published_at.is_not(None)
 IS_PROPOSAL = (Incident.published_at.is_(None), Incident.dismissed_at.is_(None))
 
 
+IS_OPEN = (PUBLISHED, Incident.resolved_at.is_(None), Incident.planned_from.is_(None))
+IS_DISMISSED = Incident.dismissed_at.is_not(None)
+_NEWEST_FIRST = (Incident.began_at.desc(), Incident.id.desc())
+
+
+def _is_ahead(now: datetime) -> tuple[ColumnElement[bool], ...]:
+    return PUBLISHED, Incident.resolved_at.is_(None), Incident.planned_until > now
+
+
+def _is_over(now: datetime) -> tuple[ColumnElement[bool], ...]:
+    return PUBLISHED, Incident.resolved_at.is_not(None) | (Incident.planned_until <= now)
+
+
+def overview(*, now: datetime) -> IncidentOverview:
+    """Proposals, open ones, planned, past and dismissed, in three statements together."""
+    lists = union_all(
+        _newest("proposals", *IS_PROPOSAL, limit=MAX_LISTED),
+        _newest("open", *IS_OPEN, limit=MAX_LISTED),
+        _newest("planned", *_is_ahead(now), limit=MAX_LISTED),
+        _newest("past", *_is_over(now), limit=MAX_SHOWN),
+        _newest("dismissed", IS_DISMISSED, limit=MAX_SHOWN),
+    ).subquery()
+    statement = select(lists.c.list, Incident).join(lists, lists.c.id == Incident.id).order_by(*_NEWEST_FIRST)
+    rows = db.session.execute(statement).all()
+    whole = {each.id: each for each in _whole(list(dict.fromkeys(incident for _list, incident in rows)))}
+
+    def of(name: str) -> list[IncidentWithUpdates]:
+        return [whole[incident.id] for in_list, incident in rows if in_list == name]
+
+    return IncidentOverview(of("proposals"), of("open"), _next_first(of("planned"), now), of("past"), of("dismissed"))
+
+
+def _newest(name: str, *conditions: ColumnElement[bool], limit: int) -> Select[str, int]:
+    """The list's name and the ids of the newest incidents in it."""
+    newest = select(Incident.id).where(*conditions).order_by(*_NEWEST_FIRST).limit(limit).subquery()
+    return select(literal(name, Text).label("list"), newest.c.id)
+
+
 def open_now() -> list[IncidentWithUpdates]:
     """Published open incidents, newest first."""
-    return _with_updates(PUBLISHED, Incident.resolved_at.is_(None), Incident.planned_from.is_(None), limit=MAX_LISTED)
+    return _with_updates(*IS_OPEN, limit=MAX_LISTED)
 
 
 def planned(*, now: datetime) -> list[IncidentWithUpdates]:
     """Published maintenance that is planned or in progress, next first."""
-    ahead = _with_updates(PUBLISHED, Incident.resolved_at.is_(None), Incident.planned_until > now, limit=MAX_LISTED)
-    return sorted(ahead, key=lambda work: (work.planned_from or now, work.id))
+    return _next_first(_with_updates(*_is_ahead(now), limit=MAX_LISTED), now)
+
+
+def _next_first(works: list[IncidentWithUpdates], now: datetime) -> list[IncidentWithUpdates]:
+    return sorted(works, key=lambda work: (work.planned_from or now, work.id))
 
 
 def past(*, now: datetime, limit: int = MAX_SHOWN) -> list[IncidentWithUpdates]:
     """Past ones: resolved incidents and completed maintenance, newest first."""
-    is_over = Incident.resolved_at.is_not(None) | (Incident.planned_until <= now)
-    return _with_updates(PUBLISHED, is_over, limit=limit)
+    return _with_updates(*_is_over(now), limit=limit)
 
 
 def newest_published(*, limit: int = MAX_IN_FEED) -> list[IncidentWithUpdates]:
@@ -120,11 +171,6 @@ def newest_published(*, limit: int = MAX_IN_FEED) -> list[IncidentWithUpdates]:
 def proposals() -> list[IncidentWithUpdates]:
     """Proposals from the probes that no operator has decided on."""
     return _with_updates(*IS_PROPOSAL, limit=MAX_LISTED)
-
-
-def dismissed(*, limit: int = MAX_SHOWN) -> list[IncidentWithUpdates]:
-    """Dismissed proposals, newest first."""
-    return _with_updates(Incident.dismissed_at.is_not(None), limit=limit)
 
 
 def published(slug: str) -> IncidentWithUpdates:
@@ -156,8 +202,11 @@ def _only(found: list[IncidentWithUpdates]) -> IncidentWithUpdates:
 
 def _with_updates(*conditions: ColumnElement[bool], limit: int) -> list[IncidentWithUpdates]:
     """Incidents with their updates, in three queries however many there are."""
-    statement = select(Incident).where(*conditions).order_by(Incident.began_at.desc(), Incident.id.desc()).limit(limit)
-    incidents = db.session.scalars(statement).all()
+    statement = select(Incident).where(*conditions).order_by(*_NEWEST_FIRST).limit(limit)
+    return _whole(db.session.scalars(statement).all())
+
+
+def _whole(incidents: Sequence[Incident]) -> list[IncidentWithUpdates]:
     updates = _updates([incident.id for incident in incidents])
     return [
         IncidentWithUpdates(

@@ -63,7 +63,20 @@ class SettingRow:
 
 def rows(group: SettingGroup) -> list[SettingRow]:
     """The settings of a group as the database has them now."""
-    start, stored = app_context.start_settings(), _stored(group)
+    return _rows(group, _stored(group))
+
+
+def rows_of_all() -> dict[SettingGroup, list[SettingRow]]:
+    """The settings of all groups, in one read."""
+    stored = {
+        row.name: row
+        for row in db.session.scalars(select(StoredSetting).where(StoredSetting.name.in_(registry.SETTINGS)))
+    }
+    return {group: _rows(group, stored) for group in SettingGroup}
+
+
+def _rows(group: SettingGroup, stored: Mapping[str, StoredSetting]) -> list[SettingRow]:
+    start = app_context.start_settings()
     merged = live.merge(start, {name: row.value for name, row in stored.items()})
     return [_row(setting, stored.get(setting.name), start=start, merged=merged) for setting in registry.of_group(group)]
 

@@ -61,6 +61,7 @@ def _channels() -> list[AlertChannel]:
 
 
 def _page() -> str:
+    has_telegram = AlertChannel.TELEGRAM in _channels()
     return render_template(
         "office/operations/alerts.html",
         alerts=rounds.present(now=utc_now()),
@@ -70,7 +71,7 @@ def _page() -> str:
             for kind, chosen in recipients.choices(layout.operator_id()).items()
         ],
         email=layout.actor(),
-        has_telegram=AlertChannel.TELEGRAM in _channels(),
+        has_telegram=has_telegram,
         bot=_bot_name(),
-        chat=links.state_of(layout.operator_id()),
+        chat=links.state_of(layout.operator_id()) if has_telegram else None,
     )

@@ -15,7 +15,7 @@ from panel.clock import utc_now
 from panel.db import transaction
 from panel.domain.accounts.roles import Action
 from panel.domain.errors import NotFound, PanelError
-from panel.services.catalogue import customer_prices
+from panel.services.catalogue import customer_prices, tools
 from panel.services.catalogue.customer_prices import PriceList
 from panel.services.office import price_groups
 
@@ -114,7 +114,7 @@ def remove(group_id: int) -> ResponseReturnValue:
 
 def _confirmation(group_id: int, title: str, facts: Sequence[tuple[str, object]], prices: PriceList) -> Confirmation:
     row = price_groups.find(group_id)
-    below = price_groups.below_cost(prices)
+    below = price_groups.below_cost(prices, tools.listed())
     shown: list[tuple[str, object]] = [("Customers in the group", row.members)]
     if below:
         shown.append(("Tools below cost", len(below)))
@@ -154,11 +154,13 @@ def _page(group_id: int, error: PanelError | None = None) -> str:
     names = ("name", "percent", "tool", "rate")
     given = {name: typed(name) for name in names}
     is_of_group = "name" in request.form
+    offers = tools.listed_all()
+    sold = sorted((offer for offer in offers if offer.is_offered), key=lambda offer: (offer.name, offer.tool_id))
     return render_template(
         "office/price_groups/show.html",
         row=row,
-        prices=price_groups.fixed_prices(group_id),
-        below=price_groups.below_cost(customer_prices.of_group(group_id)),
+        prices=price_groups.fixed_prices(group_id, offers),
+        below=price_groups.below_cost(customer_prices.of_group(group_id), sold),
         typed=given if is_of_group else {**given, "name": row.name, "percent": row.percent},
         errors=by_field(error),
     )

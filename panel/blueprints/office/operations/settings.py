@@ -21,16 +21,14 @@ from panel.services.orders import timeouts
 from panel.services.stored_settings import approval_amount, changes, mail_server_form, texts
 from panel.services.stored_settings.mail_server_form import Encryption, MailServerForm
 from panel.services.stored_settings.registry import SETTINGS, SettingGroup, as_text
-from panel.services.stored_settings.texts import EditableText
 
 bp = office_blueprint("settings", reads=Action.MANAGE_SETTINGS, changes=Action.MANAGE_SETTINGS)
 
 
 @bp.get("/settings")
 def index() -> ResponseReturnValue:
-    groups = [(group, changes.rows(group)) for group in SettingGroup]
-    own = [(name, texts.find(name)) for name in EditableText]
-    return render_template("office/settings/index.html", groups=groups, texts=own)
+    groups, own = changes.rows_of_all(), texts.find_all()
+    return render_template("office/settings/index.html", groups=list(groups.items()), texts=list(own.items()))
 
 
 @bp.get("/settings/<group>")
