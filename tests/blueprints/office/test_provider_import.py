@@ -201,9 +201,9 @@ def test_undo_under_way_is_shown_instead_of_a_newer_preview(office: FlaskClient,
     refused = office.post(f"{PAGE}/rows", data=chosen | LIST | YES)
     work()
 
-    assert "Undoing: 0 of 1" in text_of(shown) and "Import all" not in shown
+    assert "Undoing: 0 of 1" in text_of(shown) and "Import this row" not in shown
     assert refused.status_code == 409 and "Wait until it ends" in refused.text
-    assert offered().is_hidden and "Import all" in office.get(PAGE).text
+    assert offered().is_hidden and "Import this row" in office.get(PAGE).text
 
 
 def test_other_currency_without_a_rate_is_refused(office: FlaskClient, server: HostileProvider) -> None:
