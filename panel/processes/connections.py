@@ -87,17 +87,27 @@ def watch(*, has_proxy: bool) -> None:
 
 def _keep_looking(has_proxy: bool) -> None:
     known: dict[str, Connection] = {}
-    open_files: list[str] = []
-    quiet_looks = 0
+    quiet = QuietLooks()
     while True:
         time.sleep(LOOK_SECONDS)
         with suppress(OSError):
-            files_before, open_files = open_files, os.listdir("/proc/self/fd")  # noqa: PTH208 (names are enough)
-            if not known and open_files == files_before and quiet_looks < QUIET_LOOKS:
-                quiet_looks += 1
+            files = os.listdir("/proc/self/fd")  # noqa: PTH208 (names are enough)
+            if quiet.is_another(files, has_connections=bool(known)):
                 continue
-            quiet_looks = 0
             known = check_connections(known, has_cap=not has_proxy, now=time.monotonic())
+
+
+class QuietLooks:
+    """Looks that find nobody connected and the same files open as before, so that there is nothing to check."""
+
+    def __init__(self) -> None:
+        self._files: list[str] = []
+        self._looks = 0
+
+    def is_another(self, files: list[str], *, has_connections: bool) -> bool:
+        is_quiet = not has_connections and files == self._files and self._looks < QUIET_LOOKS
+        self._files, self._looks = files, self._looks + 1 if is_quiet else 0
+        return is_quiet
 
 
 def check_connections(known: dict[str, Connection], *, has_cap: bool, now: float) -> dict[str, Connection]:

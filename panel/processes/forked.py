@@ -24,6 +24,8 @@ PRELOADED = (
     "granian.cli",
     "granian.asgi",
     "granian.wsgi",
+    # The worker's command line loads it, and web processes that answer `/readyz`.
+    "flask_migrate",
     "panel.application",
     "panel.hub.application",
     "panel.blueprints.public.styles",
