@@ -1,6 +1,7 @@
 """`flask init`, `flask worker` and `flask hub`: preparing the installation, background work, and push."""
 
 import os
+import sys
 
 import click
 from flask import Flask, current_app
@@ -10,10 +11,12 @@ from panel import assets
 from panel import settings as settings_module
 from panel import worker as work
 from panel.cli.errors import clean_errors
-from panel.db import db, schema_check
+from panel.db import db, schema_check, write_turns
 from panel.processes import supervisor
 from panel.services import encryption_key
 from panel.settings import Settings
+
+SWITCH_SECONDS = 0.0005
 
 
 @click.command("init")
@@ -42,12 +45,20 @@ def worker(once: bool) -> None:
     with clean_errors():
         schema_check.check(current_app.config["MIGRATIONS"])
         encryption_key.check(app.config["PANEL"])
+    give_way(app)
     # PostgreSQL ends transactions that are idle while the sweeps run.
     db.session.rollback()
     if not once:
         work.work(app)
     elif not work.run_once(app):
         raise click.ClickException("A sweep failed; the log says which.")
+
+
+def give_way(app: Flask) -> None:
+    """Let this process's transactions come after those of pages, and end soon while they hold locks."""
+    write_turns.of_app(app).gives_way = True
+    # A thread that holds locks otherwise waits 5 ms for each thread of ours that computes.
+    sys.setswitchinterval(SWITCH_SECONDS)
 
 
 @click.command("hub")

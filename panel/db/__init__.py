@@ -9,7 +9,7 @@ import logging
 import sqlite3
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from datetime import UTC, datetime
 from typing import Any, cast
 
@@ -35,6 +35,7 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.orm import DeclarativeBase, Session
 from sqlalchemy.types import TypeDecorator
 
+from panel.db import write_turns
 from panel.db.errors import DatabaseBusy, is_outcome_unknown, is_unavailable
 
 # SQLite autoincrements only INTEGER keys (64 bits there); PostgreSQL needs BIGINT for money.
@@ -124,7 +125,9 @@ def init_app(app: Flask, *, url: str, is_web: bool = False) -> None:
         # SQLAlchemy logs statements at this level. `hide_parameters` keeps their values out.
         logging.getLogger("sqlalchemy.engine").setLevel(logging.INFO)
     with app.app_context():
-        if db.engine.dialect.name == "sqlite":
+        is_sqlite = db.engine.dialect.name == "sqlite"
+        app.extensions[write_turns.EXTENSION] = write_turns.WriteTurns(db.engine.url.database if is_sqlite else None)
+        if is_sqlite:
             _prepare_sqlite(db.engine)
 
 
@@ -153,19 +156,11 @@ def _prepare_sqlite(engine: Engine) -> None:
     @event.listens_for(engine, "begin")
     def on_begin(connection: Connection) -> None:
         options = connection.get_execution_options()
-        if not options.get(WRITES, False):
+        if options.get(WRITES, False):
+            write_turns.begin_immediate(connection, waits=not options.get(NO_WAIT, False))
+        else:
             # It takes no lock and can't fail, so the driver runs it: SQLAlchemy takes longer than many a read.
             _driver_connection(connection).execute("BEGIN")
-            return
-        if not options.get(NO_WAIT, False):
-            connection.exec_driver_sql("BEGIN IMMEDIATE")
-            return
-        waits = connection.exec_driver_sql("PRAGMA busy_timeout").scalar_one()
-        connection.exec_driver_sql("PRAGMA busy_timeout=0")
-        try:
-            connection.exec_driver_sql("BEGIN IMMEDIATE")
-        finally:
-            connection.exec_driver_sql(f"PRAGMA busy_timeout={waits}")
 
 
 def _driver_connection(connection: Connection) -> sqlite3.Connection:
@@ -190,11 +185,12 @@ def transaction(*, waits: bool = True, is_note: bool = False) -> Iterator[None]:
     session.info[WRITES] = True
     session.info[CHAIN_HEADS] = {}
     try:
-        session.info[HELD] = held = session.connection(execution_options={WRITES: True, NO_WAIT: not waits})
-        if not waits and held.dialect.name == "postgresql":
-            held.exec_driver_sql("SET LOCAL lock_timeout = '10ms'")
-        yield
-        _commit(session, is_note=is_note)
+        with write_turns.of_app(current_app).turn() if waits else nullcontext():
+            session.info[HELD] = held = session.connection(execution_options={WRITES: True, NO_WAIT: not waits})
+            if not waits and held.dialect.name == "postgresql":
+                held.exec_driver_sql("SET LOCAL lock_timeout = '10ms'")
+            yield
+            _commit(session, is_note=is_note)
     except BaseException:
         session.rollback()
         raise

@@ -1,9 +1,12 @@
 """Recheck sweep: asks providers again about ended orders, in its own lanes, to find late contradictions."""
 
+from functools import partial
+
 from panel.clock import utc_now
 from panel.db import db, transaction
 from panel.jobs import provider_lanes, status_batches
-from panel.services.orders import rechecks, sync
+from panel.jobs.status_batches import Answers
+from panel.services.orders import rechecks
 from panel.services.providers import health as provider_health
 
 # Batches per run: at a slow provider, open orders come first.
@@ -26,11 +29,13 @@ def serve(provider_id: int) -> int:
         if not asked:
             break
         answers = status_batches.ask(provider_id, asked)
-        with transaction():
-            sync.apply_reports(asked, answers.reports, now=utc_now())
-            if answers.silence is not None and answers.silence.asks_to_wait:
-                provider_health.silent(provider_id, answers.silence, now=utc_now())
+        status_batches.apply(asked, answers, at_last=partial(_note_silence, provider_id, answers))
         count += len(asked)
         if answers.silence is not None:
             break
     return count
+
+
+def _note_silence(provider_id: int, answers: Answers) -> None:
+    if answers.silence is not None and answers.silence.asks_to_wait:
+        provider_health.silent(provider_id, answers.silence, now=utc_now())

@@ -1,20 +1,32 @@
-"""Status requests for batches of orders. A failed batch is split in halves (bisection), so that one order that breaks
-the provider's answer is isolated and the others are still updated."""
+"""Status requests for batches of orders, and short transactions that apply the answers.
 
+A failed batch is split in halves (bisection), so that one order that breaks the provider's answer is isolated and the
+others are still updated.
+"""
+
+import threading
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from panel.clock import utc_now
+from panel.db import transaction
 from panel.domain.provider_report import Report
 from panel.jobs.provider_calls import connect_provider
 from panel.providers.base import Ask, ProviderSilent
+from panel.services.orders import sync
 
 MAX_CALLS = 64
+# Orders whose reports are applied in one transaction. It locks their customers' accounts, on SQLite the whole database,
+# so a payment may wait for as long as it takes.
+APPLIED_TOGETHER = 20
 # A provider that has answered nothing by then has failed as a whole; no single order is the cause.
 MAX_CALLS_UNANSWERED = 7
 MAX_SECONDS_UNANSWERED = 60.0
+
+# The lanes of a process write one after another: together they would keep all accounts locked.
+writing = threading.Lock()
 
 
 @dataclass
@@ -60,3 +72,12 @@ def ask(provider_id: int, asked: Sequence[Ask], *, before_more: Callable[[], Non
                 answers.alone, answers.silence = [], silence
                 return answers
     return answers
+
+
+def apply(asked: Sequence[Ask], answers: Answers, *, at_last: Callable[[], None]) -> None:
+    """Apply the reports, in as many transactions as it takes; `at_last` is called inside the last one."""
+    for start in range(0, len(asked), APPLIED_TOGETHER):
+        with writing, transaction():
+            sync.apply_reports(asked[start : start + APPLIED_TOGETHER], answers.reports, now=utc_now())
+            if start + APPLIED_TOGETHER >= len(asked):
+                at_last()

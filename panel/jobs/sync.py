@@ -48,7 +48,7 @@ def serve(provider_id: int, *, worker: str = "") -> int:
 def _take(provider_id: int, *, worker: str) -> tuple[list[Ask], int] | None:
     """The next batch, with the slot of its call; None without one of them."""
     settings = panel_settings()
-    with transaction():
+    with status_batches.writing, transaction():
         slot = call_slots.take(
             provider_id,
             CallKind.STATUS,
@@ -71,11 +71,12 @@ def _renew(slot: int) -> None:
 
 
 def _write_down(provider_id: int, asked: list[Ask], answers: Answers, *, slot: int, began: datetime) -> None:
-    with transaction():
-        sync.apply_reports(asked, answers.reports, now=utc_now())
+    def at_last() -> None:
         if answers.is_answered:
             provider_health.answered(provider_id, now=utc_now())
         call_slots.release(slot)
+
+    status_batches.apply(asked, answers, at_last=at_last)
     for ask, why in answers.alone:
         with transaction():
             sync.single_out(ask, str(why), now=utc_now())

@@ -26,6 +26,7 @@ from typing import Any
 from sqlalchemy import select, update
 
 from panel.application import create_app
+from panel.cli.init_and_worker import give_way
 from panel.clock import utc_now
 from panel.db import db, transaction
 from panel.domain.status import Status
@@ -176,6 +177,7 @@ def _step_times(order_ids: list[int], *, until: Callable[[], bool]) -> list[floa
 def _sync_all(settings: Settings, began: Event) -> None:
     """Runs in a process of its own: one sweep over all orders that are due."""
     app = create_app(settings)
+    give_way(app)
     with contextlib.ExitStack() as stack:
         stack.enter_context(app.app_context())
         began.set()

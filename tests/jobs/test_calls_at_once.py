@@ -1,6 +1,8 @@
 """Concurrent calls: several orders are on their way to a provider at the same time, and each is sent once at most."""
 
-from collections.abc import Iterator
+import threading
+import time
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 
 import pytest
@@ -9,8 +11,10 @@ from sqlalchemy import func, select, update
 
 from panel.clock import utc_now
 from panel.db import db, transaction
-from panel.jobs import dispatch, provider_lanes, refills, sync
+from panel.domain.provider_report import Report
+from panel.jobs import dispatch, provider_lanes, refills, status_batches, sync
 from panel.models import Attempt, AttemptState, CallKind, CallSlot, Order, Provider
+from panel.providers.base import Ask
 from panel.services.orders import sync as order_sync
 from panel.services.providers import call_slots
 from panel.services.providers import health as provider_health
@@ -180,6 +184,37 @@ def test_statuses_and_refills_do_not_wait_for_orders_on_their_way(app: Flask, se
     until_lanes_end()
 
     assert (asked, server.calls["status"], still) == (1, 1, 8)
+
+
+def test_reports_are_applied_by_parts_and_one_lane_after_another(
+    server: SlowProvider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    orders_of_a_customer(24)
+    dispatch.sweep(worker="one", wait=True)
+    with transaction():
+        db.session.execute(update(Order).values(sync_at=utc_now() - timedelta(seconds=1)))
+    monkeypatch.setattr(order_sync, "BATCH", 6)
+    monkeypatch.setattr(status_batches, "APPLIED_TOGETHER", 4)
+    allow(4)
+    server.together["status"] = 4
+    sizes, apart, real = list[int](), threading.Lock(), order_sync.apply_reports
+
+    def noted(asked: Sequence[Ask], reports: Mapping[int, Report], *, now: datetime) -> int:
+        assert apart.acquire(blocking=False), "two lanes apply reports together"
+        try:
+            sizes.append(len(asked))
+            time.sleep(0.01)
+            return real(asked, reports, now=now)
+        finally:
+            apart.release()
+
+    monkeypatch.setattr(order_sync, "apply_reports", noted)
+
+    asked = sync.sweep(worker="one", wait=True)
+
+    assert asked == 24
+    assert sorted(sizes) == [2] * 4 + [4] * 4
+    assert slots() == 0
 
 
 def test_status_batches_are_requested_concurrently(

@@ -47,6 +47,23 @@ worker.run_once(create_app())
 """
 
 
+BETWEEN_PARTS = """
+import os, signal
+from panel.application import create_app
+from panel.jobs import status_batches
+from panel import worker
+status_batches.APPLIED_TOGETHER = 2
+real, calls = status_batches.sync.apply_reports, []
+def apply_reports(*given, **more):
+    calls.append(1)
+    if len(calls) == 2:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return real(*given, **more)
+status_batches.sync.apply_reports = apply_reports
+worker.run_once(create_app())
+"""
+
+
 class Workers:
     """Worker processes on the test's database; each runs one round and exits."""
 
@@ -212,6 +229,32 @@ def test_two_workers_at_once_hand_each_order_over_once(server: HostileProvider, 
     assert codes == [0, 0]
     assert server.count("add") == 15
     assert [attempts(order) for order in orders] == [["sent"]] * 15
+
+
+def test_killed_between_two_parts_of_a_batch_of_reports(server: HostileProvider, workers: Workers) -> None:
+    server.takes_orders()
+    orders = placed(5)
+    workers.run()
+    numbers = [reload(order).provider_order_id for order in orders]
+    report = {"status": "Partial", "remains": "400", "start_count": "1", "charge": "0.1", "currency": "USD"}
+    server.answers["status"] = http_response(dict.fromkeys(numbers, report))
+    make_due()
+
+    assert workers.start("-c", BETWEEN_PARTS).wait(MAX_SECONDS) == -signal.SIGKILL
+    partial = [reload(order).status for order in orders].count(Status.PARTIAL)
+    make_due()
+    workers.run()
+
+    assert partial == 2
+    for order in orders:
+        assert reload(order).status == Status.PARTIAL
+        assert ledger.balance_nanos(order.customer_id) == 1_000 * 10**9 - order.charge_nanos * 600 // 1_000
+    assert audit.audit().differences == ()
+
+
+def make_due() -> None:
+    with transaction():
+        db.session.execute(update(Order).where(Order.sync_at.is_not(None)).values(sync_at=utc_now()))
 
 
 def test_killed_in_the_middle_of_eight_calls(slow: SlowProvider, workers: Workers) -> None:
