@@ -103,7 +103,9 @@ def post(
     sent = CallTrace(before=time.monotonic() + timeout_seconds)
     call_once = partial(_call, url, dict(fields), sent, timeout_seconds, most_bytes)
     calling = asyncio.wait_for(_on_kept_connection(call_once, sent) if may_repeat else call_once(), timeout_seconds)
-    call = asyncio.run_coroutine_threadsafe(calling, _loop(os.getpid()))
+    with _starting:
+        loop = _loop(os.getpid())
+    call = asyncio.run_coroutine_threadsafe(calling, loop)
     try:
         status, body = call.result(timeout_seconds + GRACE_SECONDS)
     except TimeoutError as error:
@@ -116,6 +118,10 @@ def post(
     if status not in OK:
         raise ErrorStatus(status, body)
     return _parse(body)
+
+
+# Two threads that call first together would get a loop each, and kept connections belong to one.
+_starting = threading.Lock()
 
 
 @cache
