@@ -1,8 +1,10 @@
 """Password hashing turns: one hash at a time; a busy process refuses immediately and counts nothing."""
 
+import contextlib
 import threading
 
 import pytest
+from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import func, select
 
@@ -49,3 +51,51 @@ def test_busy_log_in_is_429_with_a_second_to_wait_and_counts_no_try(client: Flas
     assert db.session.scalar(select(func.count()).select_from(ThrottleHit)) == 0
     assert client.post(path, data={"email": email, "password": PASSWORD}).status_code == 303
     assert is_signed_in(client)
+
+
+@pytest.mark.parametrize("hashes", [True, False], ids=["hashes", "is over"])
+def test_request_for_the_log_in_waits_until_the_one_before_it(
+    app: Flask, hashes: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(hashing_turns, "MAX_WAIT_SECONDS", 60)
+    is_answered = threading.Event()
+
+    def get_form() -> None:
+        with app.app_context():
+            assert app.test_client().get("/log-in").status_code == 200
+        is_answered.set()
+
+    with contextlib.ExitStack() as first:
+        first.enter_context(hashing_turns.log_in_request())
+        threading.Thread(target=get_form, daemon=True).start()
+        assert not is_answered.wait(0.3)
+
+        if hashes:
+            first.enter_context(hashing_turns.turn())
+        else:
+            first.close()
+
+        assert is_answered.wait(30)
+
+
+def test_request_for_the_log_in_goes_on_beside_one_that_hangs(
+    client: FlaskClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(hashing_turns, "MAX_WAIT_SECONDS", 0.01)
+    is_held, is_over = threading.Event(), threading.Event()
+
+    def hang() -> None:
+        with hashing_turns.log_in_request():
+            is_held.set()
+            is_over.wait(60)
+
+    hanging = threading.Thread(target=hang)
+    hanging.start()
+    assert is_held.wait(30)
+
+    beside = client.get("/log-in").status_code
+    is_over.set()
+    hanging.join()
+
+    assert beside == 200
+    assert client.get("/log-in").status_code == 200
