@@ -5,7 +5,7 @@ Services import this instead of Flask's `current_app`; `create_app` and each com
 
 from collections.abc import Callable
 from datetime import date
-from functools import cache
+from functools import cache, partial
 from typing import Any, Protocol, TypeVar, cast
 
 from flask import current_app
@@ -62,6 +62,11 @@ def _amount_format(currency: str, display: str) -> AmountFormat:
 def money_text(nanos: int) -> str:
     """The amount as the settings in force write it: `$1,204.864`. The only way from an amount to a text for people."""
     return money.shown(nanos, written=amount_format(settings()))
+
+
+def money_texts() -> Callable[[int], str]:
+    """What writes amounts as `money_text` does; for many of them, since the settings are looked up once."""
+    return partial(money.shown, written=amount_format(settings()))
 
 
 def price_text(micros: int) -> str:

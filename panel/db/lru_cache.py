@@ -1,6 +1,6 @@
 """Thread-safe LRU cache: `cachetools.LRUCache` with a lock around each use."""
 
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Iterable
 from threading import Lock
 from typing import Generic, TypeVar
 
@@ -30,6 +30,11 @@ class LRUCache(Generic[Key, Value]):
                 return self._entries[key]
         except KeyError:
             return None
+
+    def get_all(self, keys: Iterable[Key]) -> list[Value | None]:
+        """The value of each key, None where there is none."""
+        with self._lock:
+            return [self._entries.get(key) for key in keys]
 
     def set(self, key: Key, value: Value) -> list[tuple[Key, Value]]:
         """Store a value, unless it is larger than the whole cache. Returns what was dropped for it."""

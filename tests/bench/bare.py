@@ -2,11 +2,10 @@
 
 No session, no database, no headers of their own: a list in memory, a template, and padding up to the size of
 the real page. `/page` prints ready-made texts; `/same-rows` renders the site's own row template, with its
-macros and filters, for each row.
+macros, for each row.
 """
 
 import os
-from types import SimpleNamespace
 
 from flask import Flask, get_template_attribute, render_template
 from jinja2 import ChoiceLoader, DictLoader, FileSystemLoader
@@ -60,9 +59,8 @@ SAME_ROWS = """<!DOCTYPE html>
 <body>
 <table class="table order-table">
   <tbody>
-{% from "orders/_row.html" import order_row %}
-{% for row in rows %}
-{{ order_row(**row) }}
+{% for part in rows %}
+{% include "orders/_row.html" %}
 {% endfor %}
   </tbody>
 </table>
@@ -82,25 +80,27 @@ app.jinja_env.filters.update(plain_price=money.plain_price)
 
 
 def _shown_rows() -> list[dict[str, object]]:
-    """The arguments of `order_row` for each row."""
+    """The texts of each row."""
     badge = get_template_attribute("components/status.html", "status_badge")(Status.IN_PROGRESS)
+    charge = 900_000_000
     return [
         {
-            "row": SimpleNamespace(
-                id=row["id"],
-                status=Status.IN_PROGRESS,
-                tool_name=row["tool"],
-                link=row["link"],
-                quantity=1_000,
-                charge_nanos=900_000_000,
-                returned_nanos=0,
-                placed_at=NOON,
-            ),
+            "id": row["id"],
+            "status": Status.IN_PROGRESS,
+            "tool": row["tool"],
+            "link": row["link"],
+            "short_link": links.shorten(str(row["link"])),
             "badge": badge,
-            "link": links.shorten(str(row["link"])),
             "delivered": 640,
+            "delivered_count": formatting.count(640),
+            "quantity": 1_000,
+            "quantity_count": formatting.count(1_000),
+            "charge": money.shown(charge),
+            "charge_plain": money.plain(charge),
+            "charge_places": 2,
             "placed": formatting.short(NOON, year=NOON.year),
-            "note": "",
+            "placed_iso": formatting.iso(NOON),
+            "placed_when": formatting.when(NOON),
         }
         for row in ROWS
     ]

@@ -40,3 +40,14 @@ def test_cache_without_room_stores_nothing() -> None:
     cache.set("a", "a")
 
     assert len(cache) == 0
+
+
+def test_values_asked_for_together_are_used() -> None:
+    cache: LRUCache[str, str] = LRUCache(2)
+    for key in ("a", "b"):
+        cache.set(key, key)
+
+    assert cache.get_all(["x", "a"]) == [None, "a"]
+    cache.set("c", "c")
+
+    assert cache.get_all("abc") == ["a", None, "c"]

@@ -20,10 +20,10 @@ OFFICE_LEDGER = f"{OFFICE}::test_ledger_shows_each_transfer_and_the_sums_of_all"
 
 MUTANTS = (
     *in_file(
-        "templates/orders/_row.html",
+        "panel/blueprints/orders/history_rows.py",
         HISTORY,
-        ("aligned(row.charge_nanos)", "aligned(row.charge_nanos - row.returned_nanos)"),
-        ("returned {{ aligned(row.returned_nanos)", "returned {{ aligned(row.charge_nanos)"),
+        ('"charge": money_text(charge_nanos)', '"charge": money_text(charge_nanos - returned_nanos)'),
+        ('"refund": money_text(returned_nanos)', '"refund": money_text(charge_nanos)'),
     ),
     *in_file(
         "templates/orders/receipt.html",

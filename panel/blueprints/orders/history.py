@@ -7,7 +7,6 @@ the hash it carries is the one that `panel/middleware/live_poll_304.py` compares
 import json
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from urllib.parse import urlencode
@@ -18,7 +17,7 @@ from flask_login import current_user, login_required
 from markupsafe import Markup
 from sqlalchemy import Row
 
-from panel.blueprints.orders import history_cache, history_rows
+from panel.blueprints.orders import history_cache, history_page, history_region, history_rows
 from panel.blueprints.shared.csv_files import csv_stream
 from panel.blueprints.shared.htmx import is_live, pause_or_resume, region_or_304
 from panel.db import db
@@ -29,6 +28,7 @@ from panel.domain.lists.list_filters import BadFilters
 from panel.domain.lists.order_filters import OrderFilters
 from panel.domain.status import Status
 from panel.services.accounts.sessions import PageVersions
+from panel.services.catalogue import read_tools
 from panel.services.orders import history as order_history
 from panel.services.orders import order_fields
 from panel.services.page_version import page_etag
@@ -40,7 +40,7 @@ PAGE, LIVE, FILE = "/orders", "/orders/live", "/orders.csv"
 
 # Markup of a region that lists orders, and of one that polls. No text of a user can contain these.
 _ROW, _POLLS = '<tr id="order-', ' data-hx-get="'
-ToolNames = dict[int, order_history.ToolName]
+ToolNames = dict[int, read_tools.ToolName]
 MOVING = frozenset(status.value for status in Status if status.is_moving)
 
 CSV_HEAD = (
@@ -63,17 +63,6 @@ CSV_HEAD = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class HistoryView:
-    """A filter link above the list, with its number of orders."""
-
-    name: str
-    label: str
-    url: str
-    orders: int
-    is_here: bool
-
-
 @bp.get(PAGE)
 @login_required
 def index() -> ResponseReturnValue:
@@ -86,8 +75,7 @@ def index() -> ResponseReturnValue:
         return pause_or_resume(_address(PAGE, filters))
     polls, typed, here = is_live(), _typed(dict(filters.pairs())), _address(PAGE, filters)
     region = _region(filters, versions, is_live=polls)
-    return render_template(
-        "orders/index.html",
+    return history_page.rendered(
         form=_cached_filter_form(typed, _tool_choices(versions, typed["tool"])),
         region=region,
         has_rows=_ROW in region,
@@ -95,9 +83,8 @@ def index() -> ResponseReturnValue:
         page_url=here,
         csv_url=_address(FILE, filters.at(None)),
         log_in_url=f"/log-in?{urlencode({'next': here})}",
-        kept=[*filters.pairs(), *([("after", filters.after)] if filters.after else [])],
+        kept=(*filters.pairs(), *((("after", filters.after),) if filters.after else ())),
         is_live=polls,
-        errors={},
     )
 
 
@@ -142,54 +129,33 @@ def _filters(versions: PageVersions) -> OrderFilters:
 def _region(filters: OrderFilters, versions: PageVersions, *, is_live: bool) -> Markup:
     """Render section#live, the only place that does; cached by the hash of what it shows."""
     shown = page_etag(versions, address=_address(LIVE, filters))
-    compressed = history_cache.of_app().regions.get_or_make(
-        (shown, is_live), lambda: zlib.compress(_rendered(filters, versions, is_live=is_live).encode(), 1)
-    )
-    return Markup(zlib.decompress(compressed).decode())  # noqa: S704  (rendered, and escaped, by its template)
+    regions, key = history_cache.of_app().regions, (shown, is_live)
+    compressed = regions.get(key)
+    if compressed is None:
+        html = _rendered(filters, versions, is_live=is_live)
+        regions.set(key, zlib.compress(html.encode(), 1))
+    else:
+        html = zlib.decompress(compressed).decode()
+    return Markup(html)  # noqa: S704  (rendered, and escaped, by its template)
 
 
 def _rendered(filters: OrderFilters, versions: PageVersions, *, is_live: bool) -> str:
     counts = history_cache.counts(versions)
     page = order_history.history_page(versions.user_id, filters=filters)
-    polls = is_live and any(row.status in MOVING for row in page.rows)
     live_url = _address(LIVE, filters)
-    # Not `url_for`: the region must not depend on the user or on the request's address.
-    return current_app.jinja_env.get_template("orders/_live.html").render(
-        rows=history_rows.rendered(
-            page.rows, customer_id=versions.user_id, catalogue_version=versions.catalogue_version
-        ),
-        views=_views(filters, counts),
+    return history_region.rendered(
+        history_rows.rendered(page.rows, customer_id=versions.user_id, catalogue_version=versions.catalogue_version),
+        counts=counts,
+        following=None if page.next_after is None else _address(PAGE, filters.at(page.next_after)),
+        shown=page_etag(versions, address=live_url),
+        here=None if filters.is_narrow_beyond_status else (filters.status,),
         first=_address(PAGE, filters.at(None)) if filters.after is not None else None,
-        following=_address(PAGE, filters.at(page.next_after)) if page.next_after is not None else None,
         is_beyond=filters.after is not None and not page.rows,
         searched=order_history.SEARCHED_ORDERS if page.is_part_searched else 0,
         filters=_in_words(filters, versions),
         clear_url=PAGE,
         live_url=live_url,
-        shown=page_etag(versions, address=live_url) if polls else None,
-    )
-
-
-# A view drops the other filters, as its count does.
-_VIEWS = (
-    ("all", "All", PAGE, None),
-    *((status.slug, status.label, f"{PAGE}?{OrderFilters(status=status).query()}", status) for status in Status),
-)
-
-
-def _views(filters: OrderFilters, counts: dict[Status, int]) -> tuple[HistoryView, ...]:
-    """Filter links: all orders, then each status in the table's order."""
-    is_plain = not filters.is_narrow_beyond_status
-    everything = sum(counts.values())
-    return tuple(
-        HistoryView(
-            name,
-            label,
-            url,
-            everything if status is None else counts[status],
-            is_plain and filters.status is status,
-        )
-        for name, label, url, status in _VIEWS
+        polls=is_live and any(row.status in MOVING for row in page.rows),
     )
 
 
@@ -221,7 +187,7 @@ def _tool_choices(versions: PageVersions, chosen: str) -> list[tuple[str, str]]:
 
 def _tool_names(catalogue_version: int) -> ToolNames:
     """Tool names by id, read once per catalogue version."""
-    return history_cache.of_app().tool_names.get_or_make(catalogue_version, order_history.tool_names)
+    return history_cache.of_app().tool_names.get_or_make(catalogue_version, read_tools.tool_names)
 
 
 def _cached_filter_form(typed: Mapping[str, str], tools: Sequence[tuple[str, str]]) -> Markup:

@@ -13,8 +13,8 @@ from markupsafe import Markup
 from panel.db.lru_cache import LRUCache
 from panel.domain.status import Status
 from panel.services.accounts.sessions import PageVersions
+from panel.services.catalogue.read_tools import ToolName
 from panel.services.orders import history as order_history
-from panel.services.orders.history import ToolName
 
 EXTENSION = "panel.history_cache"
 

@@ -17,8 +17,9 @@ from panel.services import maintenance
 from panel.services.catalogue import favorites, tool_search
 from panel.services.catalogue.tool_search import ToolFilter
 from panel.services.money import ledger
-from panel.services.orders import history, mass_placing, placing, waiting_order
+from panel.services.orders import mass_placing, placing, waiting_order
 from panel.services.orders.mass_placing import AgreedTerms, Checked, MassOrderLine
+from panel.services.orders.new_order import duplicates
 
 bp = Blueprint("mass_orders", __name__, url_prefix="/orders/mass")
 
@@ -84,7 +85,7 @@ def _check(lines: list[MassOrderLine], *, text: str, request_id: str) -> Respons
         text=text,
         request_id=request_id,
         terms=_terms_shown(checked),
-        running=history.running_duplicates(current_user.id, quotes),
+        running=duplicates.running_duplicates(current_user.id, quotes),
         states=tool_state.of_tools({quote.offer.tool_id: quote.offer for quote in quotes}.values()),
         total_nanos=total_nanos,
         balance_nanos=balance_nanos,

@@ -37,8 +37,9 @@ from panel.services.catalogue import tools as catalogue_tools
 from panel.services.catalogue.tools import ToolOffer
 from panel.services.money import ledger
 from panel.services.orders import detail as order_detail
-from panel.services.orders import history, order_fields, waiting_order
+from panel.services.orders import order_fields, waiting_order
 from panel.services.orders import placing as order_placing
+from panel.services.orders.new_order import duplicates
 from panel.services.orders.placing import Quote
 
 bp = Blueprint("ordering", __name__, url_prefix="/orders")
@@ -256,7 +257,7 @@ def _check_page(typed: TypedOrder, wanted: Quote, *, status: int, reason: str = 
     """The check page with the current price, and the error if the order wasn't placed."""
     balance_nanos = ledger.balance_nanos(current_user.id)
     missing_nanos = max(0, wanted.charge_nanos - balance_nanos)
-    running = history.running_duplicates(current_user.id, [wanted])
+    running = duplicates.running_duplicates(current_user.id, [wanted])
     page = render_template(
         "orders/check.html",
         typed=typed,

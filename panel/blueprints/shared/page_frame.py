@@ -8,6 +8,7 @@ import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any
 
 from flask import Flask, current_app, request
 from jinja2 import pass_context
@@ -56,7 +57,7 @@ def init_app(app: Flask) -> None:
 
 
 @pass_context
-def account_bar(context: Context, template: str) -> Markup:
+def account_bar(context: Context | Mapping[str, Any], template: str) -> Markup:
     """A header with the account menu of who is logged in."""
     person = context["me"]
     parts: dict[str, object] = {}
@@ -74,7 +75,7 @@ def account_bar(context: Context, template: str) -> Markup:
 
 
 @pass_context
-def site_footer(context: Context) -> Markup:
+def site_footer(context: Context | Mapping[str, Any]) -> Markup:
     return framed("components/site_footer.html", {"back_to": context["page_to_come_back_to"]()})
 
 

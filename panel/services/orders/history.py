@@ -4,19 +4,22 @@ Statements are built once for each combination of filters and return tuples. A p
 come before or after it.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import ColumnElement, Row, Select, and_, bindparam, func, literal, or_, select
 
+from panel import app_context
 from panel.db import db, table_of
+from panel.db.compiled_statements import CompiledStatement, in_list
+from panel.db.read_only import Reader, read_lock, reader
 from panel.domain.lists.order_filters import OrderFilters
 from panel.domain.status import Status
 from panel.models import Cancellation, Order, OrderCount, Provider, Terms, Tool
-from panel.services.orders.placing import Quote
 
 PAGE_SIZE = 25
 BATCH_SIZE = 1_000
@@ -52,6 +55,8 @@ _KNOWN = (
     _STOP,
     _IS_HELD_BACK,
 )
+# Of a page without filters.
+_NEWEST = frozenset({"customer_id", "most"})
 # The tool's name when the order was placed. Not a join, which SQLite might start from the terms.
 _TOOL_NAME = select(TERMS.c.name).where(TERMS.c.id == ORDERS.c.terms_id).scalar_subquery().label("tool_name")
 _SHOWN = (
@@ -75,12 +80,15 @@ _EXPORTED = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class ToolName:
-    """Current name of a tool."""
+class KnownRow(NamedTuple):
+    """What validates a cached row of the list."""
 
-    name: str
-    slug: str
+    id: int
+    version: int
+    status: str
+    is_unconfirmed: bool
+    stop: str | None
+    is_held_back: bool | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +98,7 @@ class HistoryPage:
     `is_part_searched`: a part of a link was searched in the newest orders alone, and there are older ones.
     """
 
-    rows: Sequence[Row[*tuple[Any, ...]]]
+    rows: Sequence[KnownRow]
     next_after: int | None
     is_part_searched: bool = False
 
@@ -98,19 +106,65 @@ class HistoryPage:
 def history_page(customer_id: int, *, filters: OrderFilters) -> HistoryPage:
     """One page of this customer's orders: id, version, status and whether it is unconfirmed."""
     search = _search(customer_id, filters)
-    rows = _read(_KNOWN, customer_id, filters=filters, search=search, most=PAGE_SIZE + 1)
+    values = _values(customer_id, filters=filters, search=search, most=PAGE_SIZE + 1)
+    readers = _readers()
+    with readers.lock:
+        found = readers.newest(values) if values.keys() == _NEWEST else None
+    rows = list(map(KnownRow._make, _known(frozenset(values)).fetch(values) if found is None else found))
     has_more = len(rows) > PAGE_SIZE
     return HistoryPage(rows[:PAGE_SIZE], rows[PAGE_SIZE - 1].id if has_more else None, "newer_than" in search)
 
 
-_IN_FULL = select(*_SHOWN).where(
-    ORDERS.c.customer_id == bindparam("customer_id"), ORDERS.c.id.in_(bindparam("ids", expanding=True))
+class _Readers(NamedTuple):
+    """What nearly every page of a history reads, without a session."""
+
+    lock: AbstractContextManager[object]
+    newest: Reader
+    counts: Reader
+
+
+def _readers() -> _Readers:
+    return app_context.once_per_app("panel.readers_of_history", _make_readers)
+
+
+def _make_readers() -> _Readers:
+    newest = _history(_KNOWN, _NEWEST)
+    return _Readers(read_lock(db.engine), reader(db.engine, newest), reader(db.engine, _COUNTS))
+
+
+@cache
+def _known(given: frozenset[str]) -> CompiledStatement:
+    return CompiledStatement(lambda: _history(_KNOWN, given))
+
+
+class ShownRow(NamedTuple):
+    """All displayed columns of an order: those of `KnownRow` come first."""
+
+    id: int
+    version: int
+    status: str
+    is_unconfirmed: bool
+    stop: str | None
+    is_held_back: bool | None
+    tool_name: str
+    tool_id: int
+    provider_id: int
+    link: str
+    quantity: int
+    remains: int
+    charge_nanos: int
+    returned_nanos: int
+    placed_at: datetime
+
+
+_IN_FULL = CompiledStatement(
+    lambda: select(*_SHOWN).where(ORDERS.c.customer_id == bindparam("customer_id"), in_list(ORDERS.c.id, "ids"))
 )
 
 
-def in_full(customer_id: int, *, order_ids: Sequence[int]) -> Sequence[Row[*tuple[Any, ...]]]:
+def in_full(customer_id: int, *, order_ids: Sequence[int]) -> list[ShownRow]:
     """All displayed columns of these orders of this customer."""
-    return db.session.execute(_IN_FULL, {"customer_id": customer_id, "ids": order_ids}).all()
+    return list(map(ShownRow._make, _IN_FULL.fetch({"customer_id": customer_id, "ids": list(order_ids)})))
 
 
 _EXPORTED_IN_FULL = (
@@ -128,7 +182,8 @@ def written_in_full(customer_id: int, *, order_ids: Sequence[int]) -> Sequence[R
 def history_batch(customer_id: int, *, filters: OrderFilters) -> Sequence[Row[*tuple[Any, ...]]]:
     """The next batch for a file export, up to a thousand orders; empty at the end."""
     search = {name: value for name, value in _search(customer_id, filters).items() if name != "newer_than"}
-    return _read(_EXPORTED, customer_id, filters=filters, search=search, most=BATCH_SIZE)
+    values = _values(customer_id, filters=filters, search=search, most=BATCH_SIZE)
+    return db.session.execute(_history(_EXPORTED, frozenset(values)), values).all()
 
 
 _COUNTS = select(COUNTS.c.status, COUNTS.c.orders).where(COUNTS.c.customer_id == bindparam("customer_id"))
@@ -136,16 +191,12 @@ _COUNTS = select(COUNTS.c.status, COUNTS.c.orders).where(COUNTS.c.customer_id ==
 
 def counts_by_status(customer_id: int) -> dict[Status, int]:
     """Number of this customer's orders by status, from the maintained counters."""
-    counted = {row.status: row.orders for row in db.session.execute(_COUNTS, {"customer_id": customer_id})}
+    readers = _readers()
+    with readers.lock:
+        rows = readers.counts({"customer_id": customer_id})
+    found = db.session.execute(_COUNTS, {"customer_id": customer_id}).all() if rows is None else rows
+    counted = {row[0]: row[1] for row in found}
     return {status: counted.get(status.value, 0) for status in Status}
-
-
-_TOOL_NAMES = select(TOOLS.c.id, TOOLS.c.name, TOOLS.c.slug)
-
-
-def tool_names() -> dict[int, ToolName]:
-    """Names of all tools, including hidden ones, since orders keep their tool."""
-    return {tool_id: ToolName(name, slug) for tool_id, name, slug in db.session.execute(_TOOL_NAMES)}
 
 
 # A loose index scan: one index step per tool, also for customers with a million orders.
@@ -153,12 +204,12 @@ _MINE = ORDERS.c.customer_id == bindparam("customer_id")
 _FIRST = select(func.min(ORDERS.c.tool_id).label("tool_id")).where(_MINE).cte("steps", recursive=True)
 _NEXT = select(func.min(ORDERS.c.tool_id)).where(_MINE, ORDERS.c.tool_id > _FIRST.c.tool_id).scalar_subquery()
 _STEPS = _FIRST.union_all(select(_NEXT).where(_FIRST.c.tool_id.is_not(None)))
-_TOOLS_USED = select(_STEPS.c.tool_id).where(_STEPS.c.tool_id.is_not(None))
+_TOOLS_USED = CompiledStatement(lambda: select(_STEPS.c.tool_id).where(_STEPS.c.tool_id.is_not(None)))
 
 
 def tools_used(customer_id: int) -> list[int]:
     """Ids of the tools this customer has ever ordered."""
-    return list(db.session.execute(_TOOLS_USED, {"customer_id": customer_id}).scalars())
+    return [row[0] for row in _TOOLS_USED.fetch({"customer_id": customer_id})]
 
 
 _PROVIDERS_USED = (
@@ -189,9 +240,8 @@ def _search(customer_id: int, filters: OrderFilters) -> dict[str, object]:
     return search
 
 
-def _read(
-    columns: tuple[Any, ...], customer_id: int, *, filters: OrderFilters, search: dict[str, object], most: int
-) -> Sequence[Row[*tuple[Any, ...]]]:
+def _values(customer_id: int, *, filters: OrderFilters, search: dict[str, object], most: int) -> dict[str, object]:
+    """The values of a list's statement; their names say which statement it is."""
     values: dict[str, object] = {"customer_id": customer_id, "most": most, **search}
     if filters.after is not None:
         values["after"] = filters.after
@@ -202,8 +252,7 @@ def _read(
     if (period := filters.period) is not None:
         values |= {"since": period.since, "until": period.until}
         values |= {"long_before": period.since - CLOCKS_APART, "long_after": period.until + CLOCKS_APART}
-    statement = _history(columns, frozenset(values))
-    return db.session.execute(statement, values).all()
+    return values
 
 
 def like_pattern(search: str) -> str:
@@ -247,24 +296,3 @@ def _placed_within() -> tuple[ColumnElement[bool], ...]:
         ORDERS.c.id > func.coalesce(before.scalar_subquery(), literal(0)),
         ORDERS.c.id < func.coalesce(behind.scalar_subquery(), literal(2**63 - 1)),
     )
-
-
-_MOVING = tuple(status for status in Status if status.is_moving)
-
-
-def running_duplicates(customer_id: int, wanted: Collection[Quote]) -> dict[tuple[int, str], int]:
-    """The newest active order by tool id and link, for these quotes.
-
-    Two active orders for one link count each other's deliveries, so their counts become unreliable.
-    """
-    pairs = {(quote.offer.tool_id, quote.link) for quote in wanted}
-    if not pairs:
-        return {}
-    statement = select(Order.tool_id, Order.link, Order.id).where(
-        Order.customer_id == customer_id,
-        Order.status.in_(_MOVING),
-        Order.tool_id.in_({tool_id for tool_id, _link in pairs}),
-        Order.link.in_({link for _tool_id, link in pairs}),
-    )
-    rows = db.session.execute(statement.order_by(Order.id))
-    return {(tool_id, link): order_id for tool_id, link, order_id in rows if (tool_id, link) in pairs}
