@@ -4,6 +4,7 @@ A test marked `both_engines` runs once on SQLite and once on PostgreSQL; the oth
 inside the app's context unless their folder is named in WITHOUT_APP.
 """
 
+import gc
 import os
 from collections.abc import Iterator
 from contextlib import nullcontext
@@ -20,6 +21,8 @@ for name in [name for name in os.environ if name.startswith("PANEL_") and not na
 os.environ.pop("DATABASE_URL", None)
 # Each of the hundreds of processes that tests start would compile the product again.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+# What is imported and collected stays: `shared_start.freeze` starts the collection of garbage.
+gc.disable()
 
 from panel.application import create_app
 from panel.db import db
@@ -45,6 +48,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         metafunc.parametrize("engine", ENGINES, indirect=True)
 
 
+pytest_ignore_collect = groups.ignore_all_but_alone
 pytest_collection_modifyitems = groups.sort_and_mark
 pytest_collection_finish = shared_start.freeze
 

@@ -23,8 +23,8 @@ LINTERS: tuple[Linter, ...] = (
 # Takes longer than the other linters together, so it runs beside the tests.
 TYPES: Linter = ("mypy", ("mypy",))
 TESTS = (
-    # One process more than processors, since some tests wait for what they started.
-    ("pytest", ("pytest", "-m", "not alone", "-n", str(min(4, (os.cpu_count() or 1) + 1)), "--dist", "loadfile")),
+    # Two processes for each processor, since many tests wait: for processes, databases, pages and timeouts.
+    ("pytest", ("pytest", "-m", "not alone", "-n", str(min(4, 2 * (os.cpu_count() or 1))), "--dist", "loadfile")),
     ("pytest, one test at a time", ("pytest", "-m", "alone")),
 )
 

@@ -151,7 +151,6 @@ def test_use_of_a_key_is_noted_by_the_next_call_that_need_not_wait(web: Flask) -
     assert db.session.scalars(select(ApiKey.used_at)).one() is not None
 
 
-@pytest.mark.alone
 @pytest.mark.both_engines
 def test_some_threads_may_wait_for_the_database_and_the_rest_are_refused_soon(web: Flask) -> None:
     a_tool("page-visits", price="2.40")

@@ -135,6 +135,7 @@ def freeze() -> None:
     gc.freeze()
     # An app is a reference cycle of 30,000 objects: collect several together.
     gc.set_threshold(700, 10, 40)
+    gc.enable()
 
 
 class CheckedContent(Content):
