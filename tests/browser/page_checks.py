@@ -1,6 +1,6 @@
 """Checks of the open page in a browser: axe in both color schemes, its width, its size and its requests."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -8,6 +8,7 @@ from axe_playwright_python.sync_playwright import Axe
 from flask import Flask
 from playwright.sync_api import Page
 
+from tests.browser import looks
 from tests.browser.conftest import Tabs
 from tests.browser.every_page import FilledPanel, fill, pages
 from tests.support.servers import Panel, running_panel
@@ -52,20 +53,14 @@ def filled_site(app: Flask, panel: Panel) -> Site:
     return _kept[panel.url]
 
 
-def wrong_on_each(
-    tabs: Tabs,
-    panel: Panel,
-    site: Site,
-    role: str,
-    check: Callable[[Page, str], list[str]],
-) -> list[str]:
-    """What the check finds on every page of this role."""
+def wrong_on_each(tabs: Tabs, panel: Panel, site: Site, role: str) -> list[str]:
+    """What is wrong with any page of this role. Each is opened once for all that is measured on it."""
     filled, found = site
     page = tab_of(tabs, panel, filled, role, may_be_refused=role == "visitor")
     wrong: list[str] = []
     for path in found[role]:
         page.goto(path)
-        wrong += check(page, path)
+        wrong += problems(page, path, role) + looks.faults(page, path)
     return wrong
 
 
@@ -79,8 +74,7 @@ def tab_of(tabs: Tabs, panel: Panel, filled: FilledPanel, role: str, *, may_be_r
 
 
 def problems(page: Page, path: str, role: str) -> list[str]:
-    """Problems of the open page."""
-    page.emulate_media(color_scheme="light")
+    """Problems of the open page, which has light colors before and after."""
     size, most = MAX_BYTES[role]
     loaded, requests = page.evaluate(LOADED, size)
     most, most_requests = LARGER.get((role, path), (most, MAX_REQUESTS[role]))
@@ -91,7 +85,9 @@ def problems(page: Page, path: str, role: str) -> list[str]:
     page.evaluate(AXE)
     light = _violations(page, ALL_RULES)
     page.emulate_media(color_scheme="dark")
-    return wide + large + many + [f"{path}: {each}" for each in light + _violations(page, COLORS)]
+    dark = _violations(page, COLORS)
+    page.emulate_media(color_scheme="light")
+    return wide + large + many + [f"{path}: {each}" for each in light + dark]
 
 
 def _violations(page: Page, options: dict[str, object]) -> list[str]:

@@ -18,7 +18,7 @@ WAITING = ("processes", "jobs/test_kills.py", "jobs/test_kills_of_runs.py")
 # Browser tests run last, since their event loop disturbs other tests of its process once it runs.
 BROWSER = "browser"
 # Few tests, each of which opens every page.
-LONG = ("browser/test_every_page.py", "browser/test_every_form.py", "browser/test_looks.py")
+LONG = ("browser/test_every_page.py", "browser/test_every_form.py", "browser/test_every_office_page.py")
 
 
 def sort_and_mark(items: list[pytest.Item]) -> None:
