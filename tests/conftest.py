@@ -4,6 +4,7 @@ A test marked `both_engines` runs once on SQLite and once on PostgreSQL; the oth
 inside the app's context unless their folder is named in WITHOUT_APP.
 """
 
+import functools
 import gc
 import os
 from collections.abc import Iterator
@@ -55,12 +56,13 @@ pytest_collection_finish = shared_start.freeze
 
 @pytest.fixture(scope="session")
 def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return databases.make_sqlite_template(tmp_path_factory.mktemp("template"))
+    return databases.made_once("template", tmp_path_factory, databases.make_sqlite_template)
 
 
 @pytest.fixture(scope="session")
 def demo_template(sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return databases.make_demo_template(sqlite_template, tmp_path_factory.mktemp("demo"))
+    make = functools.partial(databases.make_demo_template, sqlite_template)
+    return databases.made_once("demo", tmp_path_factory, make)
 
 
 @pytest.fixture(scope="session")

@@ -3,14 +3,17 @@
 Tables are append-only, so nothing can be emptied between tests; a copy costs a few milliseconds.
 """
 
+import fcntl
 import functools
 import os
 import secrets
 import shutil
 import sqlite3
+from collections.abc import Callable
 from pathlib import Path
 
 import flask_migrate
+import pytest
 from flask import Flask
 from sqlalchemy import Engine, create_engine, event, text
 from sqlalchemy.engine import make_url
@@ -22,6 +25,7 @@ from panel.settings import Settings
 
 TEMPLATE = f"template_{secrets.token_hex(4)}"
 FIRST_WITH_STRATEGIES = 150_000
+DATABASE = "panel.db"
 
 
 def settings_for(instance: Path, *, database_url: str = "", **given: object) -> Settings:
@@ -59,10 +63,24 @@ def _migrate(settings: Settings) -> None:
     close(app)
 
 
+def made_once(name: str, folders: pytest.TempPathFactory, make: Callable[[Path], Path]) -> Path:
+    """A database file that the first process of this run makes in a folder, and the others use."""
+    if "PYTEST_XDIST_WORKER" not in os.environ:
+        return make(folders.mktemp(name))
+    folder = folders.getbasetemp().parent / name
+    with (folder.parent / f"{name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        is_made = folder / "is_made"
+        if not is_made.exists():
+            make(folder)
+            is_made.touch()
+    return folder / DATABASE
+
+
 def make_sqlite_template(folder: Path) -> Path:
     """A migrated database file, closed."""
     _migrate(settings_for(folder))
-    return folder / "panel.db"
+    return folder / DATABASE
 
 
 def make_demo_template(template: Path, folder: Path) -> Path:
@@ -72,12 +90,12 @@ def make_demo_template(template: Path, folder: Path) -> Path:
     ended = app.test_cli_runner().invoke(args=["demo"])
     assert ended.exit_code == 0, ended.output
     close(app)
-    return folder / "panel.db"
+    return folder / DATABASE
 
 
 def copy_sqlite(template: Path, instance: Path) -> None:
     instance.mkdir(parents=True, exist_ok=True)
-    shutil.copyfile(template, instance / "panel.db")
+    shutil.copyfile(template, instance / DATABASE)
 
 
 def write_without_waiting_for_the_disk(engine: Engine) -> None:
