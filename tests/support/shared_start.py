@@ -10,7 +10,9 @@ import functools
 import gc
 import inspect
 from collections.abc import Callable, Mapping
+from operator import attrgetter
 from pathlib import Path
+from threading import Lock
 from types import CodeType
 from typing import Any, ClassVar
 
@@ -20,7 +22,8 @@ from jinja2 import BytecodeCache
 from jinja2.bccache import Bucket
 from sqlalchemy import Engine
 from sqlalchemy.engine.interfaces import Compiled
-from werkzeug.routing import Rule
+from werkzeug.routing import Map, Rule, RuleFactory
+from werkzeug.routing.matcher import StateMachineMatcher
 
 from panel import assets
 from panel.assets import stylesheets
@@ -63,6 +66,71 @@ class SharedRule(Rule):
             self.map.host_matching,
             tuple(self.map.converters.items()),
         )
+
+
+class SharedMap(Map):
+    """A URL map that takes the bound rules of the first app of this process when its own are equal.
+
+    Rules wait until the map is used. One that is added later, by a test, makes the map bind rules of its own.
+    """
+
+    first: ClassVar[tuple[object, "SharedMap"] | None] = None
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        self._unbound: list[Rule] = []
+        self._turn = Lock()
+        super().__init__(*arguments, **options)
+
+    def add(self, rulefactory: RuleFactory) -> None:
+        self._unbound.extend(rulefactory.get_rules(self))
+        self._remap = True
+
+    def update(self) -> None:
+        """Make the rules ready, before the map is used."""
+        if self._remap:
+            with self._turn:
+                self._take_or_bind()
+
+    def _take_or_bind(self) -> None:
+        if not self._remap:
+            return
+        key = self._everything_it_depends_on()
+        if SharedMap.first is not None and SharedMap.first[0] == key:
+            equal = SharedMap.first[1]
+            self._matcher, self._rules_by_endpoint = equal._matcher, equal._rules_by_endpoint
+            self._remap = False
+            return
+        self._matcher, self._rules_by_endpoint = StateMachineMatcher(self.merge_slashes), {}
+        for unbound in self._unbound:
+            rule = copy.copy(unbound)
+            rule.arguments = set(unbound.arguments)
+            super().add(rule)
+        super().update()
+        if SharedMap.first is None:
+            SharedMap.first = key, self
+
+    def _everything_it_depends_on(self) -> object:
+        return of_map(self), dict(self.converters), [of_rule(rule) for rule in self._unbound]
+
+
+of_map = attrgetter(
+    "default_subdomain", "strict_slashes", "merge_slashes", "redirect_defaults", "sort_parameters", "host_matching"
+)
+of_rule = attrgetter(
+    "rule",
+    "endpoint",
+    "methods",
+    "defaults",
+    "subdomain",
+    "host",
+    "strict_slashes",
+    "merge_slashes",
+    "build_only",
+    "alias",
+    "websocket",
+    "redirect_to",
+    "provide_automatic_options",
+)
 
 
 class SharedTemplates(BytecodeCache):
@@ -119,6 +187,7 @@ def share_statements(engine: Engine) -> None:
 def share() -> None:
     """Turn sharing on for the apps of this process."""
     Flask.url_rule_class = SharedRule
+    Flask.url_map_class = SharedMap
     Flask.jinja_options = {**Flask.jinja_options, "bytecode_cache": SharedTemplates()}
     stylesheets.minify = functools.cache(stylesheets.minify)
     setattr(assets, "compress", functools.cache(compress))  # noqa: B010
