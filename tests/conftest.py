@@ -22,8 +22,7 @@ for name in [name for name in os.environ if name.startswith("PANEL_") and not na
 os.environ.pop("DATABASE_URL", None)
 # Each of the hundreds of processes that tests start would compile the product again.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
-# What is imported and collected stays: `shared_start.freeze` starts the collection of garbage.
-gc.disable()
+gc.disable()  # Until `shared_start.freeze`: what is imported and collected stays.
 
 from panel.application import create_app
 from panel.db import db
