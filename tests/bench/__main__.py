@@ -1,9 +1,13 @@
 """`python -m tests.bench history` and the like: see the modules of this folder. `all` runs each one in short rounds."""
 
+import contextlib
 import os
+import signal
 import subprocess
 import sys
 import tempfile
+import time
+from collections.abc import Mapping
 from pathlib import Path
 
 from panel.settings import ROOT
@@ -52,6 +56,8 @@ BENCHES = {
     "tools": tools.main,
 }
 ALL = "all"
+# Together some twelve minutes on two quiet cores. One that takes longer than this counts as failed.
+MAX_SECONDS = 150.0
 
 
 def run_all() -> int:
@@ -61,10 +67,10 @@ def run_all() -> int:
         files = {name: Path(folder, name) for name in BENCHES}
         for name, path in files.items():
             print(f"── {name}", flush=True)
-            environment = os.environ | {"BENCH_SHORT": "1", goals.FILE: str(path)}
-            done = subprocess.run([sys.executable, "-m", "tests.bench", name], cwd=ROOT, env=environment, check=False)
-            if done.returncode:
+            began = time.monotonic()
+            if not _succeeds(name, os.environ | {"BENCH_SHORT": "1", goals.FILE: str(path)}):
                 failed.append(name)
+            print(f"{name} took {time.monotonic() - began:.0f} s", flush=True)
         found = {name: goals.reported(path) for name, path in files.items()}
     print("\nFigure, goal and verdict, in short rounds:")
     for name, figures in found.items():
@@ -75,6 +81,21 @@ def run_all() -> int:
     if failed:
         print(f"Failed: {', '.join(failed)}.")
     return len(failed)
+
+
+def _succeeds(name: str, environment: Mapping[str, str]) -> bool:
+    command = [sys.executable, "-m", "tests.bench", name]
+    bench = subprocess.Popen(command, cwd=ROOT, env=environment, start_new_session=True)
+    try:
+        return bench.wait(MAX_SECONDS) == 0
+    except subprocess.TimeoutExpired:
+        print(f"{name} is ended after {MAX_SECONDS:g} s")
+        return False
+    finally:
+        # Its servers too, if it was ended or failed.
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(bench.pid, signal.SIGKILL)
+        bench.wait()
 
 
 if __name__ == "__main__":

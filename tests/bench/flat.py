@@ -1,7 +1,7 @@
 """CPU time and SQLite's steps of one request of many pages, with few orders and with very many.
 
 `BENCH_ORDERS` (default 100,000) and `BENCH_CUSTOMERS` (a hundredth of it) say how many; the panels stay in the
-temporary folder. Ten million take 10 GB and a quarter of an hour.
+temporary folder. Short rounds name the pages that grow alone. Ten million take 10 GB and a quarter of an hour.
 """
 
 import os
@@ -18,11 +18,13 @@ from panel.application import create_app
 from panel.db import db
 from panel.domain.accounts.roles import Role
 from panel.models import Order, User
+from tests.bench import goals
 from tests.flows.test_flat import CUSTOMERS, FACTOR, OFFICE, counting
 from tests.support import databases, large_panel
 from tests.support.session_cookies import session_cookie
 
-FEW = (10_000, 1_000)
+FEW = goals.short(10_000, 2_000), goals.short(1_000, 200)
+MANY = goals.short(100_000, 20_000)
 ROUNDS = 3
 # Beyond this many milliseconds of CPU a page that grows is named.
 SMALL_MS = 5.0
@@ -31,15 +33,20 @@ Figures = dict[tuple[str, str], tuple[float, int]]
 
 
 def main() -> None:
-    orders = int(os.environ.get("BENCH_ORDERS", "100000"))
+    orders = int(os.environ.get("BENCH_ORDERS", str(MANY)))
     many = (orders, int(os.environ.get("BENCH_CUSTOMERS", str(orders // 100))))
     few_figures, many_figures = (_figures(*size) for size in (FEW, many))
     print(f"CPU in milliseconds and steps in thousands, {FEW[0]:,} orders | {orders:,} orders")
+    growing = 0
     for page, (ms, steps) in many_figures.items():
         few_ms, few_steps = few_figures.get(page, (0.0, 0))
         grows = ms > max(few_ms * FACTOR, few_ms + SMALL_MS)
+        growing += grows
+        if goals.IS_SHORT and not grows:
+            continue
         figures = f"{few_ms:8.1f} {ms:8.1f} | {few_steps / 10:9.1f} {steps / 10:9.1f}"
         print(f"{'grows' if grows else '     '} {figures}  {page[0]} {page[1]}")
+    goals.report(f"of {len(many_figures)} pages, those that grow by more than {FACTOR:g}", growing, at_most=0)
 
 
 def _figures(orders: int, customers: int) -> Figures:

@@ -23,6 +23,7 @@ SINGLE = int(os.environ.get("BENCH_SINGLE", str(goals.short(2000, 250))))
 BATCHES = int(os.environ.get("BENCH_BATCHES", str(goals.short(100, 25))))
 BATCH = 100
 TURNS = 25
+SINGLE_GOALS = {"sqlite": 0.6, "postgresql": 0.35}
 REMAINS = 157
 RETURNED = REMAINS * PRICE_MICROS
 KEPT = QUANTITY * PRICE_MICROS - RETURNED
@@ -36,7 +37,9 @@ def main() -> None:
     for engine in ENGINES:
         with panel_with_open_orders(engine, orders=orders, url="http://127.0.0.1:1/", status=Status.IN_PROGRESS):
             rows = _rows()
-            _compare(f"{engine}, one at a time", [rows.pop(0) for _ in range(3 * SINGLE)], size=1, goal=0.35)
+            _compare(
+                f"{engine}, one at a time", [rows.pop(0) for _ in range(3 * SINGLE)], size=1, goal=SINGLE_GOALS[engine]
+            )
             _compare(f"{engine}, batches of {BATCH}", rows, size=BATCH, goal=0.5)
 
 
