@@ -16,7 +16,7 @@ import time
 from collections.abc import Sequence
 
 from panel import settings as settings_module
-from panel.processes import child as processe_child
+from panel.processes import child as child_process
 from panel.processes import forked
 from panel.processes.child import Child
 from panel.processes.file_changes import PYTHON, RELOAD, snapshot
@@ -95,13 +95,13 @@ def _keep_running(settings: Settings, signals: Signals) -> int:
     if settings.hub:
         wanted.append(_child("push hub", "panel-hub", hub_command(settings)))
     for child in wanted:
-        processe_child.start(child)
+        child_process.start(child)
     python_files = snapshot(PYTHON, pattern="*.py")
     try:
         give_up_at = time.monotonic() + ANSWER_SECONDS
         is_announced = False
         while not signals.is_stopping:
-            pauses = [processe_child.keep_alive(child, say=_say) for child in wanted]
+            pauses = [child_process.keep_alive(child, say=_say) for child in wanted]
             if RELOAD in os.environ:
                 if (found := snapshot(PYTHON, pattern="*.py")) != python_files:
                     python_files = found
@@ -115,7 +115,7 @@ def _keep_running(settings: Settings, signals: Signals) -> int:
                     pauses.append(LOOK_SECONDS)
             signals.wait(min((pause for pause in pauses if pause is not None), default=None))
     finally:
-        processe_child.stop(wanted, within_seconds=STOP_SECONDS)
+        child_process.stop(wanted, within_seconds=STOP_SECONDS)
     return 0
 
 
@@ -123,7 +123,7 @@ def _child(name: str, process_name: str, command: Sequence[str]) -> Child:
     """A child that shares what this process imported; with the reloader a new interpreter, which reads edited files."""
     if is_forking():
         return Child(name, lambda: forked.fork(command, name=process_name))
-    return Child(name, lambda: processe_child.spawn(command))
+    return Child(name, lambda: child_process.spawn(command))
 
 
 def is_forking() -> bool:
@@ -136,13 +136,13 @@ def _restart(children: Sequence[Child]) -> None:
     web, *others = children
     if web.process is not None:
         web.process.send_signal(signal.SIGHUP)
-    processe_child.stop(others, within_seconds=STOP_SECONDS)
+    child_process.stop(others, within_seconds=STOP_SECONDS)
     for child in others:
-        processe_child.start(child)
+        child_process.start(child)
 
 
 def _run_to_the_end(command: str, signals: Signals) -> int:
-    process = processe_child.spawn(flask_command(command))
+    process = child_process.spawn(flask_command(command))
     if is_forking():
         # While the command runs on another core.
         forked.preload()
