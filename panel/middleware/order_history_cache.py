@@ -14,7 +14,7 @@ from panel.middleware.captured_response import CapturedResponse, bare_environ
 from panel.middleware.response_cache import ResponseCache
 from panel.middleware.session_lookup import SessionLookup, address_of
 from panel.security.request_identity import THEME_COOKIE, theme_of
-from panel.services.accounts.sessions import SIGNED_IN, SignedIn
+from panel.services.accounts.sessions import LOGGED_IN, LoggedIn
 
 PATH = "/orders"
 # For 10,000 active customers. A page of 25 orders weighs 46 kB, compressed 7 kB: 14 MB and 70 MB.
@@ -23,7 +23,7 @@ MAX_ADDRESS_LENGTH = 4096
 
 # The session cookie, the theme, and the address.
 _Key = tuple[str, str, str]
-_Entry = tuple[SignedIn, CapturedResponse]
+_Entry = tuple[LoggedIn, CapturedResponse]
 
 
 class _Pages(LRUCache[_Key, _Entry]):
@@ -48,7 +48,7 @@ class _Pages(LRUCache[_Key, _Entry]):
         return dropped
 
 
-class OrderHistoryCache(ResponseCache[_Key, SignedIn, CapturedResponse]):
+class OrderHistoryCache(ResponseCache[_Key, LoggedIn, CapturedResponse]):
     def __init__(
         self,
         inner: WSGIApplication,
@@ -66,13 +66,13 @@ class OrderHistoryCache(ResponseCache[_Key, SignedIn, CapturedResponse]):
         session, address = self._sessions.cookie_of(environ), address_of(environ)
         return (session, theme_of(environ), address) if session and len(address) <= MAX_ADDRESS_LENGTH else None
 
-    def versions_of(self, environ: WSGIEnvironment, _key: _Key) -> SignedIn | None:
-        return self._sessions.signed_in(environ)
+    def versions_of(self, environ: WSGIEnvironment, _key: _Key) -> LoggedIn | None:
+        return self._sessions.logged_in(environ)
 
-    def make(self, environ: WSGIEnvironment, key: _Key, versions: SignedIn) -> WSGIApplication:
+    def make(self, environ: WSGIEnvironment, key: _Key, versions: LoggedIn) -> WSGIApplication:
         session, theme, _address = key
         cookies = {self._sessions.cookie_name: session, THEME_COOKIE: theme}
-        bare = bare_environ(environ, cookies=cookies, public_url=self._sessions.public_url, **{SIGNED_IN: versions})
+        bare = bare_environ(environ, cookies=cookies, public_url=self._sessions.public_url, **{LOGGED_IN: versions})
         page = CapturedResponse(self.inner, bare)
         if page.may_be_cached_for(versions.token):
             self.entries.set(key, (versions, page))

@@ -11,7 +11,7 @@ from panel.clock import utc_now
 from panel.db import db
 from panel.db.read_only import Reader, read_lock, reader
 from panel.security.request_identity import cookies_of
-from panel.services.accounts.sessions import PageVersions, SignedIn, committed_reader, from_row, time_bounds
+from panel.services.accounts.sessions import LoggedIn, PageVersions, committed_reader, from_row, time_bounds
 from panel.services.page_version import PAGE_VERSIONS
 
 
@@ -27,7 +27,7 @@ class SessionLookup:
         with app.app_context():
             self._lock = read_lock(db.engine)
             self._read_versions = reader(db.engine, PAGE_VERSIONS)
-            self._read_signed_in = committed_reader()
+            self._read_logged_in = committed_reader()
 
     def cookie_of(self, environ: WSGIEnvironment) -> str | None:
         """The session cookie as Flask reads it; None for a visitor."""
@@ -43,9 +43,9 @@ class SessionLookup:
         found = self._read(environ, self._read_versions)
         return None if found is None else PageVersions(*found[1])
 
-    def signed_in(self, environ: WSGIEnvironment) -> SignedIn | None:
+    def logged_in(self, environ: WSGIEnvironment) -> LoggedIn | None:
         """The logged-in user's row with everything a page needs, and the versions."""
-        found = self._read(environ, self._read_signed_in)
+        found = self._read(environ, self._read_logged_in)
         return None if found is None else from_row(*found)
 
     def _read(self, environ: WSGIEnvironment, read: Reader) -> tuple[str, tuple[Any, ...]] | None:

@@ -189,7 +189,7 @@ def _queue_mails(found: TermsRound, *, now: datetime) -> int:
 
 
 def _end(found: TermsRound, *, now: datetime) -> None:
-    known_prices.forget_nobodys()
+    known_prices.forget_accounts_without_mails()
     found.mailed_up_to, found.ended_at = None, now
     current = {"terms_id": MAILED.c.new_terms_id, "is_hidden": MAILED.c.new_is_hidden}
     mailed = update(MAILED).where(MAILED.c.new_terms_id.is_not(None))

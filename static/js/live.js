@@ -12,11 +12,11 @@ const isStill = matchMedia("(prefers-reduced-motion: reduce)");
 const live = () => document.getElementById("live");
 const part = (name) => document.querySelector(`[data-live-bar] [data-${name}]`);
 const isAboutLive = (event) => event.detail?.ctx?.sourceElement?.id === "live";
-const isPolling = () => Boolean(live()?.dataset.hxGet) && !isSignedOut;
+const isPolling = () => Boolean(live()?.dataset.hxGet) && !isLoggedOut;
 const show = (name, yes) => part(name)?.toggleAttribute("data-quiet", !yes);
 
 let silentSeconds = 0;
-let isSignedOut = false;
+let isLoggedOut = false;
 let statuses = new Map();
 let figures = new Map();
 let answers = new Set();
@@ -180,7 +180,7 @@ function say() {
 
 document.addEventListener("htmx:before:request", (event) => {
   if (!isAboutLive(event)) return;
-  if (document.hidden || isSignedOut || mayRest()) event.preventDefault();
+  if (document.hidden || isLoggedOut || mayRest()) event.preventDefault();
   else asked = unseen;
 });
 
@@ -203,10 +203,10 @@ document.addEventListener("htmx:after:request", (event) => {
     answered(event.detail.ctx.response);
     return answeredPush();
   }
-  isSignedOut = status === 401;
-  if (isSignedOut) closeStream();
-  show("logged-out", isSignedOut);
-  if (isSignedOut) show("stale", false);
+  isLoggedOut = status === 401;
+  if (isLoggedOut) closeStream();
+  show("logged-out", isLoggedOut);
+  if (isLoggedOut) show("stale", false);
   else stopped();
   part("speech")?.replaceChildren();
 });

@@ -27,7 +27,7 @@ from tests.bench.history import served
 from tests.bench.load import LoadTarget, requests_per_second
 from tests.bench.many_orders import panel_with
 from tests.bench.request_cpu import sender
-from tests.support import databases, signed_in_pages
+from tests.support import databases, logged_in_pages
 from tests.support.session_cookies import session_cookie
 
 ROUNDS = goals.short(11, 5)
@@ -64,7 +64,7 @@ def _pages(instance: Path) -> list[PageCost]:
     databases.make_sqlite_template(instance)
     app = create_app(databases.settings_for(instance), is_web=True)
     with app.app_context():
-        pages = signed_in_pages.pages(app)
+        pages = logged_in_pages.pages(app)
     costs = []
     for page in pages:
         send = sender(app, page.path, Cookie=f"session={page.cookie}", Accept_Encoding="identity")

@@ -17,10 +17,10 @@ from panel.processes.supervisor import allow_many_connections
 from panel.services import customer_version
 from tests.bench import goals
 from tests.bench.process_figures import family, proportional_kib
-from tests.support import databases, servers, signed_in_pages
+from tests.support import databases, logged_in_pages, servers
+from tests.support.logged_in_pages import LoggedInPage
 from tests.support.repeats import repetitions
 from tests.support.servers import Panel
-from tests.support.signed_in_pages import SignedInPage
 
 SECONDS = repetitions(goals.short(180, 40), long=3600)
 # Both web processes have opened every page several times by then.
@@ -39,7 +39,7 @@ def main() -> None:
         app = create_app(databases.settings_for(panel.instance, port=panel.port))
         stack.callback(databases.close, app)
         with app.app_context():
-            pages = signed_in_pages.pages(app)
+            pages = logged_in_pages.pages(app)
             goals.report("memory before the first page", proportional_kib(panel.process.pid) / MIB, unit=" MiB")
             for _number in range(WARM_UP_PAGES):
                 _open(panel, random.choice(pages))
@@ -53,7 +53,7 @@ def main() -> None:
     goals.report("growth of memory over the rest", 100 * growth / before, at_most=5, unit=" %")
 
 
-def _open_until(panel: Panel, pages: list[SignedInPage], ends_at: float) -> int:
+def _open_until(panel: Panel, pages: list[LoggedInPage], ends_at: float) -> int:
     number = 0
     while time.monotonic() < ends_at:
         if number % ONE_OF == 0:
@@ -70,7 +70,7 @@ def _change() -> None:
         db.session.execute(db.update(Catalogue).values(version=Catalogue.version + 1))
 
 
-def _open(panel: Panel, page: SignedInPage) -> None:
+def _open(panel: Panel, page: LoggedInPage) -> None:
     """Open the page as a browser does: on a connection of its own, and with a stream of the hub."""
     hub_port = int(panel.environment["PANEL_HUB_PORT"])
     for port, path in ((panel.port, page.path), (hub_port, "/push")):

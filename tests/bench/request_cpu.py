@@ -30,7 +30,7 @@ from tests.support.session_cookies import session_cookie
 
 ROUNDS = 5
 PUBLIC = ("/", "/tools", "/order-statuses", "/order-statuses/partial", "/faq", "/api", "/platform-status")
-SIGNED_IN = ("/orders", "/orders/live", "/orders/tools?q=vis", "/orders/mass", "/orders/new", "/balance")
+LOGGED_IN = ("/orders", "/orders/live", "/orders/tools?q=vis", "/orders/mass", "/orders/new", "/balance")
 # Requests of a batch: of those that a cache answers, and of those that are rendered.
 CACHED, RENDERED = 800, 60
 
@@ -43,7 +43,7 @@ def main() -> None:
     app = create_app(databases.settings_for(instance, api_requests_a_minute=int(NO_LIMIT)))
     with app.app_context():
         cookie = session_cookie(app, db.session.scalars(select(User)).one())
-    cases = _public(app) | _signed_in(app, cookie) | _api(app, key)
+    cases = _public(app) | _logged_in(app, cookie) | _api(app, key)
     measured: dict[str, list[float]] = {name: [] for name in cases}
     for _ in range(ROUNDS):
         for name, (request, count) in cases.items():
@@ -64,10 +64,10 @@ def _public(app: Flask) -> dict[str, Case]:
     return cases
 
 
-def _signed_in(app: Flask, cookie: str) -> dict[str, Case]:
+def _logged_in(app: Flask, cookie: str) -> dict[str, Case]:
     return {
         path: (sender(app, path, Cookie=f"session={cookie}"), CACHED if path == "/orders" else RENDERED)
-        for path in SIGNED_IN
+        for path in LOGGED_IN
     }
 
 

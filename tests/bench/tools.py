@@ -12,7 +12,7 @@ from pathlib import Path
 from panel.application import create_app
 from tests.bench import goals
 from tests.support import databases
-from tests.support.factories import a_customer, signed_in
+from tests.support.factories import a_customer, logged_in
 from tests.support.large_catalogue import fill_catalogue
 
 PATHS = ("/tools", "/tools?q=00019", "/orders/new", "/orders/tools?q=tool", "/orders/mass")
@@ -37,7 +37,7 @@ def _visitor(instance: Path, count: int) -> Callable[[str], float]:
     client = app.test_client()
     with app.app_context():
         fill_catalogue(count)
-        signed_in(client, a_customer())
+        logged_in(client, a_customer())
 
     def visit(path: str) -> float:
         began = time.perf_counter()

@@ -3,10 +3,10 @@
 import pytest
 from flask.testing import FlaskClient
 
-from tests.support.factories import an_operator, signed_in
+from tests.support.factories import an_operator, logged_in
 
 
 @pytest.fixture
 def office(client: FlaskClient) -> FlaskClient:
     """The client, logged in as an operator."""
-    return signed_in(client, an_operator(email="olga@example.com"))
+    return logged_in(client, an_operator(email="olga@example.com"))

@@ -6,7 +6,7 @@ from flask.testing import FlaskClient
 
 from panel.db import db
 from panel.domain.errors import NotFound, StaleOrder, TooManyTries
-from tests.support.factories import a_customer, signed_in
+from tests.support.factories import a_customer, logged_in
 
 HTMX = {"HX-Request": "true"}
 
@@ -63,7 +63,7 @@ def test_error_page_says_where_the_money_is_and_has_a_reference(failing: FlaskCl
 
 @pytest.mark.parametrize("how", ["bug", "503"])
 def test_page_of_a_fault_reads_no_database(failing: FlaskClient, how: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    signed_in(failing, a_customer())
+    logged_in(failing, a_customer())
 
     def broken(*_given: object, **_named: object) -> None:
         raise AssertionError("the page of a fault asked the database")
@@ -81,7 +81,7 @@ def test_fragment_gets_a_line_and_not_a_page(failing: FlaskClient) -> None:
     assert "<html" not in answer.text
 
 
-def test_signed_out_poll_gets_a_401_without_a_body(failing: FlaskClient) -> None:
+def test_logged_out_poll_gets_a_401_without_a_body(failing: FlaskClient) -> None:
     answer = failing.get("/fails/401/live")
 
     assert answer.status_code == 401

@@ -9,7 +9,7 @@ from sqlalchemy import func, select
 from panel.db import db
 from panel.models import ApiKey, DepositRequest, LoginSession, Order, ThrottleHit, User, WebhookEndpoint
 from panel.services.money import ledger
-from tests.support.factories import LINK, PASSWORD, a_customer, a_tool, signed_in
+from tests.support.factories import LINK, PASSWORD, a_customer, a_tool, logged_in
 
 pytestmark = pytest.mark.usefixtures("csrf")
 
@@ -44,7 +44,7 @@ def test_expired_order_form_keeps_its_values_and_places_nothing(
 ) -> None:
     a_tool("page-visits")
     customer = a_customer("10")
-    signed_in(client, customer)
+    logged_in(client, customer)
 
     answer = client.post(path, data=FORM | token)
 
@@ -62,7 +62,7 @@ def test_expired_order_form_keeps_its_values_and_places_nothing(
 
 def test_order_form_with_its_new_token_can_be_resubmitted(client: FlaskClient) -> None:
     a_tool("page-visits")
-    signed_in(client, a_customer())
+    logged_in(client, a_customer())
     page = client.post("/orders/check", data=FORM).text
 
     answer = client.post("/orders/check", data=FORM | {"csrf_token": token_in(page)})
@@ -74,7 +74,7 @@ def test_order_form_with_its_new_token_can_be_resubmitted(client: FlaskClient) -
 def test_hostile_values_of_an_expired_form_stay_text(client: FlaskClient, path: str) -> None:
     script = '"><script>x</script>'
 
-    answer = signed_in(client, a_customer()).post(path, data=FORM | {"link": script, "tool": "\x01", "terms": "x"})
+    answer = logged_in(client, a_customer()).post(path, data=FORM | {"link": script, "tool": "\x01", "terms": "x"})
 
     assert answer.status_code == 403
     assert "<script>x" not in answer.text
@@ -102,7 +102,7 @@ def test_log_in_with_a_stale_token_keeps_the_email_but_not_the_password(
 
 @pytest.mark.parametrize("path", DOORS)
 def test_user_who_logged_in_in_between_is_redirected(client: FlaskClient, path: str) -> None:
-    signed_in(client, a_customer())
+    logged_in(client, a_customer())
 
     answer = client.post(path, data={"email": "new@example.com", "password": PASSWORD, "next": "/balance"})
 
@@ -114,7 +114,7 @@ def test_user_who_logged_in_in_between_is_redirected(client: FlaskClient, path: 
 def test_cross_site_form_is_refused_without_showing_it_again(client: FlaskClient, path: str) -> None:
     headers = {"Sec-Fetch-Site": "cross-site"}
 
-    answer = signed_in(client, a_customer()).post(path, data=FORM | {"email": "a@example.com"}, headers=headers)
+    answer = logged_in(client, a_customer()).post(path, data=FORM | {"email": "a@example.com"}, headers=headers)
 
     assert answer.status_code == 403
     assert REASON not in answer.text
@@ -123,7 +123,7 @@ def test_cross_site_form_is_refused_without_showing_it_again(client: FlaskClient
 
 @pytest.mark.parametrize(("path", "typed"), TYPED_FORMS)
 def test_account_form_comes_back_filled_and_does_nothing(client: FlaskClient, path: str, typed: dict[str, str]) -> None:
-    signed_in(client, a_customer())
+    logged_in(client, a_customer())
 
     answer = client.post(path, data=typed)
 

@@ -8,7 +8,7 @@ from panel.domain.lists.order_filters import number_named
 from panel.domain.notification_kinds import Notice
 from panel.services import audit_log
 from panel.services.mail import notifications
-from tests.support.factories import NOON, a_customer, a_tool, an_operator, an_order, signed_in
+from tests.support.factories import NOON, a_customer, a_tool, an_operator, an_order, logged_in
 from tests.support.ticket_factories import a_ticket
 
 SPELLINGS = ["{}", "#{}", "order {}", "Order #{}", "ORDER#{}", " order  # {} "]
@@ -22,7 +22,7 @@ def test_an_order_is_found_however_its_number_is_written(client: FlaskClient, sp
     asked = {"q": spelled.format(found.id)}
 
     for who, path in ((customer, "/orders"), (an_operator(), "/office/orders")):
-        page = signed_in(client, who).get(path, query_string=asked).text
+        page = logged_in(client, who).get(path, query_string=asked).text
         assert f'id="order-{found.id}"' in page or f"/office/orders/{found.id}" in page
         # A bare number may also be part of a link.
         assert spelled == "{}" or f'id="order-{other.id}"' not in page
@@ -42,7 +42,7 @@ def test_a_number_is_read_only_where_it_is_one(text: str, number: int | None) ->
 
 def test_a_link_with_bars_can_be_ordered_by_lines(client: FlaskClient) -> None:
     a_tool("page-visits", link_pattern=r"https://example\.com/.*")
-    signed_in(client, a_customer("10"))
+    logged_in(client, a_customer("10"))
     link = "https://example.com/a?x=1|2|3"
 
     page = client.post("/orders/mass", data={"lines": f"page-visits | {link} | 1000", "step": "check"})
@@ -57,7 +57,7 @@ def test_a_link_with_bars_can_be_ordered_by_lines(client: FlaskClient) -> None:
 @pytest.mark.usefixtures("csrf")
 @pytest.mark.parametrize("step", ["check", "place"])
 def test_expired_mass_order_keeps_its_lines(client: FlaskClient, step: str) -> None:
-    signed_in(client, a_customer("10"))
+    logged_in(client, a_customer("10"))
     lines = "page-visits | https://example.com/page-1 | 1000\npage-likes | x | <b>"
 
     answer = client.post("/orders/mass", data={"lines": lines, "step": step, "request_id": "the-number-of-this-form"})
@@ -101,7 +101,7 @@ def test_each_csv_is_also_one_for_excel(client: FlaskClient, address: str, path:
     an_order(customer=customer)
     with transaction():
         audit_log.write("look", actor="operator", subject="order 1", now=NOON)
-    signed_in(client, customer if address == "/orders" else an_operator())
+    logged_in(client, customer if address == "/orders" else an_operator())
 
     plain, for_excel = client.get(path), client.get(path, query_string={"for": "excel"})
 
@@ -125,7 +125,7 @@ def test_a_long_form_is_kept_after_the_session_ended(client: FlaskClient, path: 
     fields |= {"request_id": "the-number-of-this-form"}
 
     logged_out = client.post(path, data=fields)
-    again = signed_in(client, customer).post(path, data=fields | {"csrf_token": "of the session before"})
+    again = logged_in(client, customer).post(path, data=fields | {"csrf_token": "of the session before"})
 
     for answer in (logged_out, again):
         assert answer.status_code == 403

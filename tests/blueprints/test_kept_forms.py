@@ -38,7 +38,7 @@ from tests.support.factories import (
     a_tool,
     an_operator,
     an_order,
-    signed_in,
+    logged_in,
     with_second_factor,
 )
 from tests.support.login_codes import code, found, show_code, show_password
@@ -130,7 +130,7 @@ def rows() -> list[int]:
 def ended(client: FlaskClient, user: User) -> FlaskClient:
     """A browser whose session has ended; it still has its cookies."""
     client.post("/log-in", data={"email": user.email, "password": PASSWORD})
-    signed_in(client, user)
+    logged_in(client, user)
     with transaction():
         sessions.end_all(user.id, now=utc_now())
     return client

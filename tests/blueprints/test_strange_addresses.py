@@ -3,7 +3,7 @@
 import pytest
 from flask.testing import FlaskClient
 
-from tests.support.factories import a_customer, a_tool, signed_in
+from tests.support.factories import a_customer, a_tool, logged_in
 
 pytestmark = pytest.mark.both_engines
 
@@ -25,15 +25,15 @@ ENDLESS = "9" * 30
 )
 def test_unknown_address_is_not_found(client: FlaskClient, address: str) -> None:
     a_tool(slug="readers")
-    signed_in(client, a_customer())
+    logged_in(client, a_customer())
 
     assert client.get(address).status_code == 404
 
 
 def test_a_device_with_an_endless_number_is_not_found(client: FlaskClient) -> None:
-    signed_in(client, a_customer())
+    logged_in(client, a_customer())
 
-    assert client.post(f"/account/devices/{ENDLESS}/sign-out").status_code == 404
+    assert client.post(f"/account/devices/{ENDLESS}/log-out").status_code == 404
 
 
 def test_a_category_that_cannot_be_is_an_empty_list(client: FlaskClient) -> None:
@@ -46,7 +46,7 @@ def test_a_category_that_cannot_be_is_an_empty_list(client: FlaskClient) -> None
 
 
 def test_the_address_of_the_check_page_leads_to_the_form(client: FlaskClient) -> None:
-    signed_in(client, a_customer())
+    logged_in(client, a_customer())
 
     answer = client.get("/orders/check")
 

@@ -17,7 +17,7 @@ from panel.models import Ticket, TicketEntry, TicketImage, User
 from panel.security.body_limits import MAX_UPLOAD_BYTES
 from panel.services.tickets import customer_actions
 from panel.services.tickets.images import MAX_BYTES
-from tests.support.factories import NOON, a_customer, an_operator, reload, signed_in
+from tests.support.factories import NOON, a_customer, an_operator, logged_in, reload
 from tests.support.images import PAGE, SVG, a_bomb, a_photo, a_picture, attachments
 from tests.support.ticket_factories import a_request_id, a_ticket
 
@@ -64,7 +64,7 @@ def image(ticket: Ticket) -> str:
 
 
 def test_new_ticket_with_images_shows_thumbnails_of_known_size(client: FlaskClient, customer: User) -> None:
-    signed_in(client, customer)
+    logged_in(client, customer)
     assert 'enctype="multipart/form-data"' in client.get("/tickets/new").text
 
     answer = sent(
@@ -83,10 +83,10 @@ def test_new_ticket_with_images_shows_thumbnails_of_known_size(client: FlaskClie
 def test_reply_of_the_customer_is_seen_by_staff_and_the_other_way_round(
     client: FlaskClient, ticket: Ticket, app: Flask
 ) -> None:
-    staff = signed_in(app.test_client(), an_operator(role=Role.SUPPORT))
+    staff = logged_in(app.test_client(), an_operator(role=Role.SUPPORT))
     assert (
         sent(
-            signed_in(client, db.session.get_one(User, ticket.customer_id)),
+            logged_in(client, db.session.get_one(User, ticket.customer_id)),
             f"/tickets/{ticket.id}/answers",
             (a_picture(), "a.png"),
         ).status_code
@@ -103,7 +103,7 @@ def test_reply_of_the_customer_is_seen_by_staff_and_the_other_way_round(
 
 
 def test_form_without_files_is_sent_as_before(client: FlaskClient, customer: User, ticket: Ticket) -> None:
-    signed_in(client, customer)
+    logged_in(client, customer)
 
     with_empty_part = sent(client, f"/tickets/{ticket.id}/answers", (b"", ""))
 
@@ -126,7 +126,7 @@ def test_form_without_files_is_sent_as_before(client: FlaskClient, customer: Use
 def test_refused_image_keeps_the_text_and_is_named_with_the_reason(
     client: FlaskClient, customer: User, ticket: Ticket, name: str, content: bytes, reason: str
 ) -> None:
-    signed_in(client, customer)
+    logged_in(client, customer)
     shown = name.replace("<", "&lt;").replace(">", "&gt;")
 
     reply = sent(client, f"/tickets/{ticket.id}/answers", (a_picture(), "fine.png"), (content, name))
@@ -145,7 +145,7 @@ def test_refused_image_keeps_the_text_and_is_named_with_the_reason(
 
 
 def test_refused_image_of_an_operator_keeps_the_answer(client: FlaskClient, ticket: Ticket) -> None:
-    signed_in(client, an_operator())
+    logged_in(client, an_operator())
 
     answer = sent(client, f"/office/tickets/{ticket.id}/answers", (SVG, "a.svg"), seen="1")
 
@@ -154,7 +154,7 @@ def test_refused_image_of_an_operator_keeps_the_answer(client: FlaskClient, tick
 
 
 def test_six_images_are_refused(client: FlaskClient, customer: User, ticket: Ticket) -> None:
-    signed_in(client, customer)
+    logged_in(client, customer)
 
     answer = sent(client, f"/tickets/{ticket.id}/answers", *[(a_picture(), f"{n}.png") for n in range(6)])
 
@@ -162,7 +162,7 @@ def test_six_images_are_refused(client: FlaskClient, customer: User, ticket: Tic
 
 
 def test_five_images_of_the_largest_size_are_read(client: FlaskClient, customer: User, ticket: Ticket) -> None:
-    signed_in(client, customer)
+    logged_in(client, customer)
     padded = a_picture("JPEG") + b"\0" * MAX_BYTES
 
     answer = sent(client, f"/tickets/{ticket.id}/answers", *[(padded[:MAX_BYTES], f"{n}.jpg") for n in range(5)])
@@ -173,7 +173,7 @@ def test_five_images_of_the_largest_size_are_read(client: FlaskClient, customer:
 def test_larger_bodies_are_refused_and_other_forms_keep_their_limit(
     client: FlaskClient, customer: User, ticket: Ticket
 ) -> None:
-    signed_in(client, customer)
+    logged_in(client, customer)
     more = {"text": TYPED, "images": FileStorage(io.BytesIO(b"x" * MAX_UPLOAD_BYTES), "a.png")}
     elsewhere = {"text": TYPED, "images": FileStorage(io.BytesIO(b"x" * 2_000_000), "a.png")}
 
@@ -185,7 +185,7 @@ def test_larger_bodies_are_refused_and_other_forms_keep_their_limit(
 def test_error_about_the_text_says_that_images_must_be_chosen_again(
     client: FlaskClient, customer: User, ticket: Ticket
 ) -> None:
-    signed_in(client, customer)
+    logged_in(client, customer)
 
     reply = sent(client, f"/tickets/{ticket.id}/answers", (a_picture(), "a.png"), text=" ")
     new = sent(client, "/tickets", (a_picture(), "a.png"), kind="other", subject="")
@@ -195,7 +195,7 @@ def test_error_about_the_text_says_that_images_must_be_chosen_again(
 
 
 def test_sixth_form_with_images_in_a_minute_is_refused(client: FlaskClient, customer: User, ticket: Ticket) -> None:
-    signed_in(client, customer)
+    logged_in(client, customer)
     for _ in range(ticket_images.MAX_FORMS_A_MINUTE):
         sent(client, f"/tickets/{ticket.id}/answers", (PAGE, "a.png"))
 
@@ -206,7 +206,7 @@ def test_sixth_form_with_images_in_a_minute_is_refused(client: FlaskClient, cust
 
 
 def test_image_is_served_so_that_it_can_only_be_an_image(client: FlaskClient, customer: User, image: str) -> None:
-    signed_in(client, customer)
+    logged_in(client, customer)
 
     for address, suffix in ((image, ""), (f"{image}?size=small", "-small")):
         answer = client.get(address)
@@ -225,7 +225,7 @@ def test_image_is_served_so_that_it_can_only_be_an_image(client: FlaskClient, cu
 
 @pytest.mark.parametrize("role", [role for role in Role if role is not Role.CUSTOMER])
 def test_every_role_that_reads_tickets_opens_their_images(client: FlaskClient, image: str, role: Role) -> None:
-    signed_in(client, an_operator(role=role))
+    logged_in(client, an_operator(role=role))
 
     assert client.get(f"/office{image}").status_code == client.get(f"/office{image}?size=small").status_code == 200
     # An operator is no customer.
@@ -233,7 +233,7 @@ def test_every_role_that_reads_tickets_opens_their_images(client: FlaskClient, i
 
 
 def test_read_only_staff_can_attach_nothing(client: FlaskClient, ticket: Ticket) -> None:
-    signed_in(client, an_operator(role=Role.READ_ONLY))
+    logged_in(client, an_operator(role=Role.READ_ONLY))
 
     answer = sent(client, f"/office/tickets/{ticket.id}/answers", (a_picture(), "a.png"), seen="1")
 
@@ -242,7 +242,7 @@ def test_read_only_staff_can_attach_nothing(client: FlaskClient, ticket: Ticket)
 
 
 def test_others_get_what_a_missing_ticket_gets(app: Flask, image: str) -> None:
-    stranger = signed_in(app.test_client(), a_customer())
+    stranger = logged_in(app.test_client(), a_customer())
     missing = stranger.get("/tickets/99999/images/1")
 
     for address in (image, f"{image}?size=small"):
@@ -255,7 +255,7 @@ def test_others_get_what_a_missing_ticket_gets(app: Flask, image: str) -> None:
 
 
 def test_image_ends_with_the_session(client: FlaskClient, customer: User, image: str) -> None:
-    signed_in(client, customer)
+    logged_in(client, customer)
     tag = client.get(image).headers["ETag"]
     client.post("/log-out")
 
@@ -265,7 +265,7 @@ def test_image_ends_with_the_session(client: FlaskClient, customer: User, image:
 def test_staff_who_see_as_the_customer_see_the_images_and_cannot_attach(
     client: FlaskClient, customer: User, ticket: Ticket, image: str
 ) -> None:
-    signed_in(client, an_operator(role=Role.SUPPORT))
+    logged_in(client, an_operator(role=Role.SUPPORT))
     client.post(f"/office/customers/{customer.id}/view")
 
     page = client.get(f"/office/customers/{customer.id}/view/tickets/{ticket.id}").text
@@ -278,7 +278,7 @@ def test_staff_who_see_as_the_customer_see_the_images_and_cannot_attach(
 
 def test_images_change_the_customers_open_page(client: FlaskClient, customer: User, ticket: Ticket) -> None:
     before = reload(customer).state_version
-    signed_in(client, customer)
+    logged_in(client, customer)
 
     sent(client, f"/tickets/{ticket.id}/answers", (a_picture(), "a.png"))
 

@@ -9,7 +9,7 @@ from panel.db import transaction
 from panel.models import User
 from panel.services.tickets import operator_actions
 from panel.services.tickets.operator_actions import Operator
-from tests.support.factories import NOON, a_customer, an_operator, signed_in
+from tests.support.factories import NOON, a_customer, an_operator, logged_in
 from tests.support.ticket_factories import a_request_id, a_ticket, answered
 
 
@@ -25,7 +25,7 @@ def region(page: str) -> str:
 def test_answer_close_and_reopen_go_by_forms(client: FlaskClient, customer: User) -> None:
     ticket = a_ticket(customer=customer)
     answered(ticket, operator=an_operator())
-    signed_in(client, customer)
+    logged_in(client, customer)
     address = f"/tickets/{ticket.id}"
     sent = {"text": "Thanks.", "request_id": a_request_id()}
 
@@ -48,7 +48,7 @@ def test_form_sent_once_more_after_we_answered_does_not_say_that_we_answer_next(
     client: FlaskClient, customer: User
 ) -> None:
     ticket = a_ticket(customer=customer)
-    signed_in(client, customer)
+    logged_in(client, customer)
     sent = {"text": "Thanks.", "request_id": a_request_id()}
 
     first = client.post(f"/tickets/{ticket.id}/answers", data=sent, follow_redirects=True).text
@@ -65,7 +65,7 @@ def test_refused_answer_keeps_the_thread_and_what_was_typed(
 ) -> None:
     ticket = a_ticket(customer=customer)
 
-    answer = signed_in(client, customer).post(
+    answer = logged_in(client, customer).post(
         f"/tickets/{ticket.id}/answers", data={"text": text, "request_id": a_request_id()}
     )
 
@@ -78,7 +78,7 @@ def test_refused_answer_keeps_the_thread_and_what_was_typed(
 def test_region_served_alone_is_the_region_in_the_page(client: FlaskClient, customer: User) -> None:
     ticket = a_ticket(customer=customer)
     answered(ticket, operator=an_operator())
-    signed_in(client, customer)
+    logged_in(client, customer)
 
     page, alone = client.get(f"/tickets/{ticket.id}").text, client.get(f"/tickets/{ticket.id}/live")
 
@@ -90,7 +90,7 @@ def test_region_served_alone_is_the_region_in_the_page(client: FlaskClient, cust
 
 def test_region_is_304_until_we_answer_and_stops_polling_when_closed(client: FlaskClient, customer: User) -> None:
     operator, ticket = an_operator(), a_ticket(customer=customer)
-    signed_in(client, customer)
+    logged_in(client, customer)
     address = f"/tickets/{ticket.id}/live"
     tag = {"HX-PTag": client.get(address).headers["HX-PTag"]}
 
@@ -113,7 +113,7 @@ def test_region_is_304_until_we_answer_and_stops_polling_when_closed(client: Fla
 
 def test_paused_page_does_not_poll_and_says_how_to_resume(client: FlaskClient, customer: User) -> None:
     ticket = a_ticket(customer=customer)
-    signed_in(client, customer)
+    logged_in(client, customer)
 
     answer = client.get(f"/tickets/{ticket.id}?live=off")
     page = client.get(answer.location).text

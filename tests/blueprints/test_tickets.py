@@ -14,7 +14,7 @@ from panel.models import Ticket, TicketEntry, User
 from panel.services.money import account_entries
 from panel.services.orders import refills
 from panel.services.tickets import limits
-from tests.support.factories import NOON, a_customer, an_operator, an_order, reload, signed_in
+from tests.support.factories import NOON, a_customer, an_operator, an_order, logged_in, reload
 from tests.support.ticket_factories import a_request_id, a_ticket, answered
 
 HOSTILE = '<script>alert(1)</script> {{ 7 * 7 }} {% raw %} =HYPERLINK("x") " onx=\'1\''
@@ -36,7 +36,7 @@ def customer() -> User:
 
 
 def test_empty_list_explains_what_will_be_listed(client: FlaskClient, customer: User) -> None:
-    page = signed_in(client, customer).get("/tickets").text
+    page = logged_in(client, customer).get("/tickets").text
 
     assert "You have no tickets yet." in page
     assert 'href="/tickets/new"' in page
@@ -46,7 +46,7 @@ def test_empty_list_explains_what_will_be_listed(client: FlaskClient, customer: 
 def test_list_says_who_must_act_and_its_views_narrow_it(client: FlaskClient, customer: User) -> None:
     waiting, done = a_ticket(customer=customer, subject="First"), a_ticket(customer=customer, subject="Second")
     answered(done, operator=an_operator())
-    signed_in(client, customer)
+    logged_in(client, customer)
 
     everything = client.get("/tickets").text
     for_you = client.get("/tickets?state=waiting-for-you").text
@@ -62,7 +62,7 @@ def test_list_says_who_must_act_and_its_views_narrow_it(client: FlaskClient, cus
 
 
 def test_ticket_opens_and_shows_its_thread(client: FlaskClient, customer: User) -> None:
-    signed_in(client, customer)
+    logged_in(client, customer)
     request_id = re.findall(r'name="request_id" value="([^"]+)"', client.get("/tickets/new").text)
 
     answer = client.post("/tickets", data=form(request_id=request_id[0], subject="Where is it?", text="One.\r\nTwo."))
@@ -79,7 +79,7 @@ def test_ticket_opens_and_shows_its_thread(client: FlaskClient, customer: User) 
 
 
 def test_form_sent_twice_is_one_ticket_and_other_words_keep_what_was_typed(client: FlaskClient, customer: User) -> None:
-    signed_in(client, customer)
+    logged_in(client, customer)
     sent = form()
 
     first, second = (client.post("/tickets", data=sent) for _ in range(2))
@@ -104,7 +104,7 @@ def test_form_and_ticket_show_their_subject_as_facts(client: FlaskClient, custom
         "refill": f"refill {refill_id} of order {order.id}",
         "line": f"statement line {line}",
     }
-    signed_in(client, customer)
+    logged_in(client, customer)
 
     page = client.get(f"/tickets/new?{what}={numbers[what]}").text
     opened = client.post("/tickets", data=form(**{what: numbers[what]}))
@@ -124,7 +124,7 @@ def test_form_and_ticket_show_their_subject_as_facts(client: FlaskClient, custom
     "query", ["order=999999", "order=x", "order=-1", f"line={10**17}", "refill=5", "order=1&line=1"]
 )
 def test_missing_subject_is_not_found(client: FlaskClient, customer: User, query: str) -> None:
-    signed_in(client, customer)
+    logged_in(client, customer)
 
     assert client.get(f"/tickets/new?{query}").status_code == 404
     assert client.post("/tickets", data=form(**dict(part.split("=") for part in query.split("&")))).status_code == 404
@@ -136,7 +136,7 @@ def test_subject_of_another_customer_is_not_found(client: FlaskClient, customer:
     with transaction():
         refill_id = refills.request_refill(order.id, customer_id=order.customer_id, now=NOON).id
     line = account_entries.last_entries(order.customer_id, count=1)[0].id
-    signed_in(client, customer)
+    logged_in(client, customer)
 
     for what, number in (("order", order.id), ("refill", refill_id), ("line", line)):
         assert client.get(f"/tickets/new?{what}={number}").status_code == 404
@@ -145,7 +145,7 @@ def test_subject_of_another_customer_is_not_found(client: FlaskClient, customer:
 
 
 def test_form_with_errors_keeps_its_values(client: FlaskClient, customer: User) -> None:
-    signed_in(client, customer)
+    logged_in(client, customer)
 
     answer = client.post("/tickets", data=form(kind="", subject="", text="bad\x01sign"))
 
@@ -156,7 +156,7 @@ def test_form_with_errors_keeps_its_values(client: FlaskClient, customer: User) 
 
 
 def test_eleventh_ticket_of_an_hour_is_a_429_with_the_form_as_typed(client: FlaskClient, customer: User) -> None:
-    signed_in(client, customer)
+    logged_in(client, customer)
     for _ in range(limits.MAX_NEW_TICKETS):
         assert client.post("/tickets", data=form()).status_code == 303
 
@@ -169,7 +169,7 @@ def test_eleventh_ticket_of_an_hour_is_a_429_with_the_form_as_typed(client: Flas
 
 def test_someone_elses_ticket_is_not_found_anywhere(client: FlaskClient, customer: User) -> None:
     ticket = a_ticket()
-    signed_in(client, customer)
+    logged_in(client, customer)
 
     for number in (ticket.id, 0, 999_999, 2**63, 10**30):
         for path in ("", "/live"):
@@ -196,7 +196,7 @@ def test_hostile_words_are_text(client: FlaskClient, customer: User) -> None:
     order = an_order(customer=customer)
     ticket = a_ticket(customer=customer, order=order.id, subject=HOSTILE, text=f"{HOSTILE}\n\u202etxet")
     answered(ticket, operator=an_operator(), text=HOSTILE)
-    signed_in(client, customer)
+    logged_in(client, customer)
 
     for path in ("/tickets", f"/tickets/{ticket.id}", f"/tickets/{ticket.id}/live"):
         page = client.get(path).text
@@ -208,7 +208,7 @@ def test_hostile_words_are_text(client: FlaskClient, customer: User) -> None:
 
 def test_forms_need_their_token_and_give_back_what_was_typed(client: FlaskClient, customer: User, csrf: None) -> None:
     ticket = a_ticket(customer=customer)
-    signed_in(client, customer)
+    logged_in(client, customer)
 
     opening = client.post("/tickets", data=form(text="Typed with care"))
     answer = client.post(f"/tickets/{ticket.id}/answers", data={"text": "Typed too", "request_id": a_request_id()})
@@ -228,7 +228,7 @@ def test_order_its_refill_and_a_line_of_the_statement_lead_to_a_ticket(
         refill_id = refills.request_refill(order.id, customer_id=customer.id, now=NOON).id
     line = account_entries.last_entries(customer.id, count=1)[0].id
     ticket = a_ticket(customer=customer, order=order.id, subject="Asked before")
-    signed_in(client, customer)
+    logged_in(client, customer)
 
     order_page, balance = client.get(f"/orders/{order.id}").text, client.get("/balance").text
 

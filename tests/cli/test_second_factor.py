@@ -12,7 +12,7 @@ from panel.db import db
 from panel.models import AuditLogEntry
 from panel.services.accounts import two_factor
 from panel.settings import Settings
-from tests.support.factories import PASSWORD, a_customer, an_operator, reload, signed_in, with_second_factor
+from tests.support.factories import PASSWORD, a_customer, an_operator, logged_in, reload, with_second_factor
 
 
 def run(app: Flask, *arguments: str) -> Result:
@@ -23,7 +23,7 @@ def run(app: Flask, *arguments: str) -> Result:
 def test_reset_takes_the_second_factor_off_and_leaves_a_line(app: Flask, client: FlaskClient) -> None:
     operator = an_operator()
     with_second_factor(operator)
-    signed_in(client, operator)
+    logged_in(client, operator)
 
     ended = run(app, "second-factor-reset", operator.email, "--reason", "Called back on the known number")
 

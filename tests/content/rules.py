@@ -98,8 +98,8 @@ RULES = {
     "no charge": "test_each_status_divides_the_charge_as_the_table_says",
     "closed as refused after": "test_unconfirmed_attempt_is_resolved_by_an_operator_or_its_deadline",
     # The account.
-    "a log-in also ends by itself": "test_device_is_signed_out_after_thirty_days",
-    "a log-in ends after": "test_device_is_signed_out_after_thirty_days",
+    "a log-in also ends by itself": "test_device_is_logged_out_after_thirty_days",
+    "a log-in ends after": "test_device_is_logged_out_after_thirty_days",
     "accepts no further attempts for": "test_eleventh_try_from_one_network_is_refused_until_the_first_is_old",
     "marks your browser as known": "test_device_that_has_logged_in_before_gets_in_whatever_strangers_try",
     "wrong passwords are counted": "test_eleventh_try_from_one_network_is_refused_until_the_first_is_old",

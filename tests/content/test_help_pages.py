@@ -22,7 +22,7 @@ from panel.services import delivery_times
 from panel.services.help.content import PARTS
 from panel.services.help.worked_examples import worked_sum
 from tests.content.pages import PAGES, STATUS_PAGES, main_of, page, words
-from tests.support.factories import a_customer, an_order, signed_in
+from tests.support.factories import a_customer, an_order, logged_in
 
 
 def listed(html: str, list_id: str) -> list[str]:
@@ -39,9 +39,9 @@ def test_a_visitor_can_read_it_and_is_led_on(client: FlaskClient) -> None:
         assert "2026" in html and "Last updated" in html
 
 
-def test_signed_in_user_is_not_asked_to_create_an_account(client: FlaskClient) -> None:
+def test_logged_in_user_is_not_asked_to_create_an_account(client: FlaskClient) -> None:
     for path in PAGES:
-        html = page(signed_in(client, a_customer()), path)
+        html = page(logged_in(client, a_customer()), path)
 
         assert ">Create an account</a>" not in re.sub(r"<footer.*", "", html, flags=re.S)
 
@@ -228,7 +228,7 @@ def test_help_page_links_to_a_ticket_about_the_order(client: FlaskClient) -> Non
     customer = a_customer("1000")
     mine, _other = an_order(customer=customer, status=Status.PARTIAL), an_order(status=Status.PARTIAL)
 
-    html = page(signed_in(client, customer), "/order-statuses/partial")
+    html = page(logged_in(client, customer), "/order-statuses/partial")
 
     assert re.findall(r'href="(/tickets/new\?order=\d+)"', html) == [f"/tickets/new?order={mine.id}"]
     assert f"#{mine.id}" in words(page(client, f"/tickets/new?order={mine.id}")).replace("order ", "#")

@@ -12,7 +12,7 @@ from panel.domain.status import Status
 from panel.services.catalogue import tools
 from panel.services.help.search import MAX_HITS, MAX_QUERY_LENGTH, Document, Index
 from tests.content.pages import main_of, words
-from tests.support.factories import a_customer, a_tool, new_terms, signed_in
+from tests.support.factories import a_customer, a_tool, logged_in, new_terms
 
 
 def found(client: FlaskClient, asked: str) -> list[str]:
@@ -97,7 +97,7 @@ def test_an_endless_question_is_cut_and_answered(client: FlaskClient) -> None:
 
 
 def test_a_missing_page_offers_the_search(client: FlaskClient) -> None:
-    for reader in (client, signed_in(client, a_customer())):
+    for reader in (client, logged_in(client, a_customer())):
         answer = reader.get("/order-statuses/nowhere")
         assert answer.status_code == 404 and 'action="/search"' in answer.text
 

@@ -31,7 +31,7 @@ from panel.services.orders import dispatch
 from panel.services.payments import settlement
 from panel.services.platform import incidents
 from panel.services.providers import health as provider_health
-from tests.support.factories import NOON, a_customer, a_provider, a_tool, an_operator, an_order, signed_in
+from tests.support.factories import NOON, a_customer, a_provider, a_tool, an_operator, an_order, logged_in
 from tests.support.ticket_factories import a_ticket, answered
 
 HOUR = timedelta(hours=1)
@@ -301,7 +301,7 @@ def test_operators_webhook_endpoint_gets_a_signed_event(client: FlaskClient) -> 
 
 def test_operators_choose_on_their_page_and_see_what_is_true(client: FlaskClient) -> None:
     operator = an_operator()
-    signed_in(client, operator)
+    logged_in(client, operator)
     a_ticket()
 
     page = client.get("/office/alerts").text
@@ -322,7 +322,7 @@ def test_operators_choose_on_their_page_and_see_what_is_true(client: FlaskClient
 
 def test_bound_of_a_provider_is_set_on_its_page_and_wrong_ones_change_nothing(client: FlaskClient) -> None:
     provider = a_provider("panel_api")
-    signed_in(client, an_operator())
+    logged_in(client, an_operator())
     path = f"/office/providers/{provider.id}/balance-low"
 
     assert client.post(path, data={"balance_low": "12.50"}).status_code == 303

@@ -19,7 +19,7 @@ from panel.services.mail import notifications, order_notifications
 from panel.services.privacy import closing, data_export_tables
 from panel.services.telegram import bot, links, outbox
 from tests.flows.test_telegram import TOKEN, BotApi, bot_api, make_due, messages
-from tests.support.factories import NOON, a_customer, a_tool, an_order, signed_in
+from tests.support.factories import NOON, a_customer, a_tool, an_order, logged_in
 from tests.support.telegram_chats import link_chat
 
 CODE = re.compile(r"/start ([A-Za-z0-9_-]{22})<")
@@ -65,7 +65,7 @@ def kinds_of_mails(customer: User) -> list[str]:
 
 def test_the_chat_that_sends_the_code_is_linked_once(app: Flask, client: FlaskClient) -> None:
     customer = a_member()
-    signed_in(client, customer)
+    logged_in(client, customer)
     assert "Link Telegram" not in client.get("/account/notices").text
     with bot_api(app) as api:
         sweep()
@@ -129,7 +129,7 @@ def test_updates_that_are_broken_wait_a_minute_and_stop_no_message(app: Flask) -
 @pytest.mark.parametrize(("by_email", "by_telegram"), [(True, True), (True, False), (False, True), (False, False)])
 def test_each_kind_goes_where_the_customer_chose(client: FlaskClient, by_email: bool, by_telegram: bool) -> None:
     customer = a_member("42")
-    signed_in(client, customer)
+    logged_in(client, customer)
     data = {"email_completed": "yes"} if by_email else {}
     data |= {"telegram_completed": "yes"} if by_telegram else {}
     assert client.post("/account/notices", data=data).status_code == 303
@@ -178,7 +178,7 @@ def _orders_in(text: str) -> set[int]:
 
 def test_chat_that_blocked_the_bot_is_left_alone_and_the_page_says_so(app: Flask, client: FlaskClient) -> None:
     customer = a_member("42")
-    signed_in(client, customer)
+    logged_in(client, customer)
     completed(customer)
     with bot_api(app) as api:
         api.status = 403
@@ -207,7 +207,7 @@ def test_unlinking_and_closing_end_it_and_own_data_names_it(app: Flask, client: 
         link_chat(closing_one.id, "77")
         links.begin(closing_one.id, now=NOON)
         outbox.queue(closing_one.id, "Order 1 of https://example.com/mine.", now=NOON)
-    signed_in(client, customer)
+    logged_in(client, customer)
     exported = {table.name: str(list(table.rows())) for table in data_export_tables.tables(closing_one.id)}
     assert "77" in exported["account"] and "https://example.com/mine" in exported["telegram_messages"]
 
@@ -222,7 +222,7 @@ def test_unlinking_and_closing_end_it_and_own_data_names_it(app: Flask, client: 
 
 
 def test_nothing_is_offered_without_a_bot(client: FlaskClient) -> None:
-    signed_in(client, a_member())
+    logged_in(client, a_member())
 
     page = client.get("/account/notices").text
 

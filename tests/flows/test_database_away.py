@@ -25,7 +25,7 @@ from panel.models import ApiKey, Order, User
 from tests.conftest import Client
 from tests.support import databases
 from tests.support.api_clients import a_caller
-from tests.support.factories import LINK, a_customer, a_tool, an_operator, signed_in
+from tests.support.factories import LINK, a_customer, a_tool, an_operator, logged_in
 from tests.support.servers import free_port
 
 FORM = {"tool": "page-visits", "link": LINK, "quantity": "100", "request_id": "away-0001"}
@@ -85,7 +85,7 @@ def assert_unavailable(answer: TestResponse, *, words: str = NOTHING) -> None:
 def test_held_lock_is_a_503_within_five_seconds_and_nothing_is_recorded(web: Flask) -> None:
     a_tool("page-visits", price="2.40")
     customer = a_customer("10")
-    browser = signed_in(web.test_client(), customer)
+    browser = logged_in(web.test_client(), customer)
     caller = a_caller(web.test_client(), customer)
 
     with held(customer):
@@ -104,7 +104,7 @@ def test_held_lock_is_a_503_within_five_seconds_and_nothing_is_recorded(web: Fla
 def test_reads_do_not_wait_for_a_held_lock(web: Flask) -> None:
     a_tool("page-visits", price="2.40")
     customer = a_customer("10")
-    browser = signed_in(web.test_client(), customer)
+    browser = logged_in(web.test_client(), customer)
     caller = a_caller(web.test_client(), customer)
 
     paths = ("/orders", "/balance", "/tools", "/account")
@@ -122,9 +122,9 @@ def test_reads_do_not_wait_for_a_held_lock(web: Flask) -> None:
 @pytest.mark.both_engines
 def test_operator_reads_while_the_lock_is_held_though_the_session_s_use_is_due(web: Flask) -> None:
     customer = a_customer("10")
-    browser = signed_in(web.test_client(), an_operator(), at=utc_now() - timedelta(hours=1))
+    browser = logged_in(web.test_client(), an_operator(), at=utc_now() - timedelta(hours=1))
     browser.get("/office")
-    again = signed_in(web.test_client(), an_operator(), at=utc_now() - timedelta(hours=1))
+    again = logged_in(web.test_client(), an_operator(), at=utc_now() - timedelta(hours=1))
 
     with held(customer):
         page, seconds = timed(lambda: again.get("/office"))
@@ -155,7 +155,7 @@ def test_use_of_a_key_is_noted_by_the_next_call_that_need_not_wait(web: Flask) -
 def test_some_threads_may_wait_for_the_database_and_the_rest_are_refused_soon(web: Flask) -> None:
     a_tool("page-visits", price="2.40")
     customer = a_customer("10")
-    browsers = [signed_in(web.test_client(), customer) for _ in range(database.MAX_WRITERS + 4)]
+    browsers = [logged_in(web.test_client(), customer) for _ in range(database.MAX_WRITERS + 4)]
     together = threading.Barrier(len(browsers))
 
     def place(number: int, browser: FlaskClient) -> float:
@@ -181,7 +181,7 @@ def test_some_threads_may_wait_for_the_database_and_the_rest_are_refused_soon(we
 def test_full_or_read_only_database_is_a_503_and_nothing_is_recorded(web: Flask, pragma: str, what: str) -> None:
     a_tool("page-visits", price="2.40")
     customer = a_customer("10")
-    browser = signed_in(web.test_client(), customer)
+    browser = logged_in(web.test_client(), customer)
     with web.app_context():
         event.listen(db.engine, "checkout", lambda connection, *_: connection.execute(f"PRAGMA {pragma}"))
 
@@ -245,7 +245,7 @@ def test_programs_get_a_json_error_while_the_database_is_unavailable(without_dat
 
 def test_uncertain_commit_is_not_reported_as_unsaved(web: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
     a_tool("page-visits", price="2.40")
-    browser = signed_in(web.test_client(), a_customer("10"))
+    browser = logged_in(web.test_client(), a_customer("10"))
     lost = sqlite3.OperationalError("database is locked")
     lost.sqlite_errorcode = sqlite3.SQLITE_BUSY
 

@@ -27,7 +27,7 @@ from panel.services.orders import dispatch as order_dispatch
 from panel.services.orders import refills as refill_service
 from panel.services.orders.new_order import rows
 from tests.support.api_clients import a_key
-from tests.support.factories import a_customer, a_tool, an_order, reload, signed_in
+from tests.support.factories import a_customer, a_tool, an_order, logged_in, reload
 
 LARGEST = 2**63
 
@@ -187,7 +187,7 @@ def _literal(statement: Select[int, bool]) -> str:
 @pytest.mark.parametrize(
     "path",
     [
-        "/account/devices/{}/sign-out",
+        "/account/devices/{}/log-out",
         "/account/keys/{}/revocation",
         "/account/webhooks/{}/tests",
         "/account/webhooks/1/deliveries/{}/again",
@@ -195,11 +195,11 @@ def _literal(statement: Select[int, bool]) -> str:
     ],
 )
 def test_number_larger_than_any_row_is_not_found(client: FlaskClient, path: str, number: int) -> None:
-    assert signed_in(client, a_customer()).post(path.format(number)).status_code == 404
+    assert logged_in(client, a_customer()).post(path.format(number)).status_code == 404
 
 
 def test_form_for_a_key_with_an_endless_number_is_answered(client: FlaskClient) -> None:
-    answer = signed_in(client, a_customer()).post("/account/keys", data={"name": "shop", "newest": "9" * 5000})
+    answer = logged_in(client, a_customer()).post("/account/keys", data={"name": "shop", "newest": "9" * 5000})
 
     assert answer.status_code == 409
 

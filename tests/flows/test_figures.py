@@ -13,7 +13,7 @@ from panel.domain.status import Status
 from panel.services.money import deposits
 from tests.support import ledger_figures
 from tests.support.every_outcome import OUTCOMES, PRICE, World, every_outcome
-from tests.support.factories import LINK, NOON, a_customer, a_tool, an_order, signed_in
+from tests.support.factories import LINK, NOON, a_customer, a_tool, an_order, logged_in
 from tests.support.ledger_figures import order_money
 from tests.support.shown_figures import PageFigures, amounts_in, nanos_of, only
 from tests.support.ticket_factories import a_ticket
@@ -25,7 +25,7 @@ PRICE_NANOS = nanos_of(PRICE)
 @pytest.fixture
 def world(client: FlaskClient) -> World:
     world = every_outcome()
-    signed_in(client, world.customer)
+    logged_in(client, world.customer)
     return world
 
 

@@ -20,7 +20,7 @@ from panel.services.mail import order_notifications
 from tests.support import ledger_figures
 from tests.support.api_clients import PATH, a_caller
 from tests.support.every_outcome import ENDED, OUTCOMES, PRICE, World, every_outcome
-from tests.support.factories import NOON, a_customer, a_tool, an_order, signed_in
+from tests.support.factories import NOON, a_customer, a_tool, an_order, logged_in
 from tests.support.ledger_figures import order_money
 from tests.support.shown_figures import amounts_in, nanos_of
 
@@ -30,7 +30,7 @@ DAY = NOON.date().isoformat()
 @pytest.fixture
 def world(client: FlaskClient) -> World:
     world = every_outcome()
-    signed_in(client, world.customer)
+    logged_in(client, world.customer)
     return world
 
 

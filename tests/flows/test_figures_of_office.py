@@ -21,7 +21,7 @@ from panel.services.office.balance_changes import BalanceChange
 from panel.services.orders import goodwill
 from tests.support import ledger_figures
 from tests.support.every_outcome import OUTCOMES, World, every_outcome
-from tests.support.factories import NOON, an_operator, an_order, signed_in
+from tests.support.factories import NOON, an_operator, an_order, logged_in
 from tests.support.ledger_figures import order_money
 from tests.support.shown_figures import PageFigures, amounts_in, nanos_of, only
 from tests.support.ticket_factories import a_ticket
@@ -34,7 +34,7 @@ def world() -> World:
 
 @pytest.fixture
 def office(client: FlaskClient, world: World) -> FlaskClient:
-    return signed_in(client, an_operator(email="olga@example.com"))
+    return logged_in(client, an_operator(email="olga@example.com"))
 
 
 def page_of(client: FlaskClient, path: str) -> PageFigures:
@@ -126,7 +126,7 @@ def test_figures_of_a_day_show_what_was_returned(client: FlaskClient) -> None:
     """Two days ago, by the clock: the page is about the last thirty days."""
     at = utc_now().replace(hour=12) - timedelta(days=2)
     every_outcome(now=at)
-    signed_in(client, an_operator())
+    logged_in(client, an_operator())
 
     text = client.get("/office/reports").text
 
@@ -184,7 +184,7 @@ def test_proposal_shows_its_amount_and_both_balances(client: FlaskClient, world:
     )
     with transaction():
         done = second_approval.move_or_propose(wanted, balance_nanos=before, limit_nanos=10**9, now=utc_now())
-    signed_in(client, second)
+    logged_in(client, second)
 
     listed, one = page_of(client, "/office/approvals"), page_of(client, f"/office/approvals/{done.proposal_id}")
 

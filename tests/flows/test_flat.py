@@ -18,7 +18,7 @@ from panel.services.office import order_table
 from panel.services.office.ledger import conditions as ledger_conditions
 from panel.services.orders import history
 from tests.support import databases, large_panel
-from tests.support.factories import NOON, a_customer, an_operator, an_order, signed_in
+from tests.support.factories import NOON, a_customer, an_operator, an_order, logged_in
 from tests.support.session_cookies import session_cookie
 
 FEW, MANY = 1_000, 10_000
@@ -137,12 +137,12 @@ def test_bounded_searches_say_what_they_searched(client: FlaskClient, monkeypatc
             r'<tr id="order-(\d+)"', page
         ), "earched the newest 1 " in page or "earched your newest 1 " in page
 
-    signed_in(client, customer)
+    logged_in(client, customer)
     assert rows("/orders?q=example.com") == ([str(new.id)], True)
     assert rows(f"/orders?q=example.com&{of_old}") == ([str(old.id)], False)
     assert rows("/orders?q=nothing") == ([], True)
     assert rows(f"/orders?q={old.id}") == ([str(old.id)], False)
-    signed_in(client, an_operator())
+    logged_in(client, an_operator())
     assert rows("/office/orders?q=example.com") == ([str(new.id)], True)
     assert rows(f"/office/orders?q=example.com&{of_old}") == ([str(old.id)], False)
     ledger = client.get("/office/ledger?q=charge").text

@@ -55,7 +55,7 @@ from tests.support.route_rules import routes
 from tests.support.ticket_factories import answered, asking
 
 FORMULA_SIGNS = "=+-@\t\r"
-ENDS_SESSIONS = ("/log-out", "sign-out", "/sign-out-elsewhere", "/disable")
+ENDS_SESSIONS = ("/log-out", "/log-out-elsewhere", "/disable")
 NUMBERS = re.compile(r"[0-9]+")
 NUMBER = re.compile(r"[+-][0-9]+(\.[0-9]+)?")
 CONTROLS = "\x01\x0b\x1b[31m\u202egpj.exe\u2066\ufeff\U000e0041"

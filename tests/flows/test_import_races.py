@@ -14,7 +14,7 @@ from panel.services.catalogue.provider_markup import Markup
 from panel.services.providers import registry as provider_registry
 from tests.support.catalogue_imports import a_preview, a_row, imported, offered
 from tests.support.concurrently import start_in_thread
-from tests.support.factories import NOON, an_operator, signed_in
+from tests.support.factories import NOON, an_operator, logged_in
 from tests.support.hostile_provider import KEY, hostile_provider, http_response
 
 pytestmark = pytest.mark.both_engines
@@ -44,7 +44,7 @@ def test_import_that_is_applied_is_not_dropped_for_another_one(app: Flask) -> No
 def test_margins_of_two_categories_that_are_saved_together_are_both_kept(app: Flask) -> None:
     # No tool has the other category yet, so that no price of the preview changes.
     imported(a_row())
-    client, page = signed_in(app.test_client(), an_operator()), "/office/providers/1/prices/category"
+    client, page = logged_in(app.test_client(), an_operator()), "/office/providers/1/prices/category"
     form = {"category": "Pages", "category_margin": "20"}
     digest = re.search(r'name="digest" value="([0-9a-f]+)"', client.post(page, data=form).text)
     assert digest is not None

@@ -11,8 +11,8 @@ from panel.models import Mail, User
 from panel.services.accounts import throttles, users
 from tests.blueprints.account.test_password_reset import NEW, ask, link
 from tests.cli.test_commands import flask
-from tests.support.browsing import is_signed_in
-from tests.support.factories import NOON, PASSWORD, a_customer, an_operator, an_order, signed_in
+from tests.support.browsing import is_logged_in
+from tests.support.factories import NOON, PASSWORD, a_customer, an_operator, an_order, logged_in
 
 OWN, ASCII = "ada@b\u00fccher.example", "ada@xn--bcher-kva.example"
 
@@ -31,7 +31,7 @@ def test_sign_up_log_in_reset_and_commands_take_either_spelling(
     ask(visitor, typed)
     visitor.post(link(app), data={"password": NEW})
     assert visitor.post("/log-in", data={"email": typed, "password": NEW}).status_code == 303
-    assert is_signed_in(visitor)
+    assert is_logged_in(visitor)
     for words in (
         ("users", "confirm", typed),
         ("users", "api-key", typed),
@@ -42,7 +42,7 @@ def test_sign_up_log_in_reset_and_commands_take_either_spelling(
 
 
 def test_change_to_the_other_spelling_of_ones_own_email_is_none(client: FlaskClient) -> None:
-    signed_in(client, a_customer(email=OWN))
+    logged_in(client, a_customer(email=OWN))
 
     answer = client.post("/account/email", data={"email": ASCII, "current_password": PASSWORD})
 
@@ -51,7 +51,7 @@ def test_change_to_the_other_spelling_of_ones_own_email_is_none(client: FlaskCli
 
 def test_change_to_a_taken_email_in_another_spelling_mails_no_link(client: FlaskClient) -> None:
     a_customer(email=OWN)
-    signed_in(client, a_customer())
+    logged_in(client, a_customer())
 
     client.post("/account/email", data={"email": ASCII, "current_password": PASSWORD})
 
@@ -62,7 +62,7 @@ def test_change_to_a_taken_email_in_another_spelling_mails_no_link(client: Flask
 def test_office_finds_a_customer_in_either_spelling(client: FlaskClient, typed: str) -> None:
     user = a_customer("10.00", email=OWN)
     an_order(customer=user)
-    signed_in(client, an_operator())
+    logged_in(client, an_operator())
 
     assert f"/office/customers/{user.id}" in client.get("/office/customers", query_string={"q": typed}).text
     if "@" in typed:

@@ -9,7 +9,7 @@ from flask.testing import FlaskClient
 from sqlalchemy import event
 
 from panel.db import db
-from tests.support.factories import a_customer, signed_in
+from tests.support.factories import a_customer, logged_in
 from tests.support.large_catalogue import fill_catalogue
 
 PATHS = ("/tools", "/tools?q=00019", "/orders/new", "/orders/tools?q=tool", "/orders/mass")
@@ -19,7 +19,7 @@ LENIENT_RATIO = 3
 
 @pytest.mark.parametrize("path", PATHS)
 def test_page_with_5000_tools_costs_what_20_cost(app: Flask, client: FlaskClient, path: str) -> None:
-    signed_in(client, a_customer())
+    logged_in(client, a_customer())
     fill_catalogue(20)
     few = _cost(client, path)
     fill_catalogue(5_000, after=20)

@@ -21,7 +21,7 @@ from panel.services.orders import dispatch, refills, timeouts, transitions
 from panel.services.providers import health as provider_health
 from tests.support import ledger_oracle
 from tests.support.concurrently import start_in_thread
-from tests.support.factories import NOON, a_customer, a_tool, an_order, reload, signed_in
+from tests.support.factories import NOON, a_customer, a_tool, an_order, logged_in, reload
 
 pytestmark = pytest.mark.parametrize("engine", ["postgresql"], indirect=True)
 
@@ -148,7 +148,7 @@ def test_deadlines_of_refills_do_not_block_a_batch_for_good(app: Flask, monkeypa
 def test_statement_adds_up_while_money_arrives(app: Flask) -> None:
     customer = a_customer("10.00")
     user_id = customer.id
-    browser = signed_in(app.test_client(), customer)
+    browser = logged_in(app.test_client(), customer)
 
     def deposit() -> None:
         with transaction():

@@ -22,7 +22,7 @@ from panel.services.orders import placing
 from panel.services.orders.placing import Placing
 from panel.services.platform import canary
 from tests.support.api_clients import a_caller
-from tests.support.factories import LINK, NOON, a_customer, a_tool, an_operator, an_order, signed_in
+from tests.support.factories import LINK, NOON, a_customer, a_tool, an_operator, an_order, logged_in
 from tests.support.page_text import text_of
 
 HOUR = timedelta(hours=1)
@@ -64,7 +64,7 @@ def test_no_order_is_placed_until_its_end_and_then_by_itself() -> None:
 def test_customers_forms_refuse_and_keep_what_was_typed(client: FlaskClient) -> None:
     a_tool("page-visits", price="0.90")
     customer = a_customer("10")
-    signed_in(client, customer)
+    logged_in(client, customer)
     check = client.post("/orders/check", data=FORM).text
     terms = re.search(r'name="terms" value="([^"]*)"', check)
     assert terms is not None
@@ -84,7 +84,7 @@ def test_customers_forms_refuse_and_keep_what_was_typed(client: FlaskClient) -> 
 def test_mass_order_refuses_and_keeps_the_lines(client: FlaskClient) -> None:
     a_tool("page-visits", price="0.90")
     lines = f"page-visits | {LINK} | 1000"
-    signed_in(client, a_customer("10"))
+    logged_in(client, a_customer("10"))
     check = client.post("/orders/mass", data={"lines": lines}).text
     names = ("request_id", "terms", "lines")
     form = {name: html.unescape(re.search(rf'name="{name}" value="([^"]*)"', check)[1]) for name in names}  # type: ignore[index]
@@ -121,7 +121,7 @@ def test_every_process_says_so_from_the_next_page_on_and_no_longer_after_the_end
 ) -> None:
     customer = a_customer("10")
     other = create_app(app.config["PANEL"]).test_client()
-    signed_in(client, customer)
+    logged_in(client, customer)
     cookie = client.get_cookie("session")
     assert cookie is not None
     mine = create_app(app.config["PANEL"]).test_client()
@@ -171,7 +171,7 @@ def test_the_panels_own_test_orders_go_on() -> None:
 
 
 def test_operators_close_change_and_reopen_and_wrong_ends_change_nothing(client: FlaskClient) -> None:
-    signed_in(client, an_operator(email="ada@example.com"))
+    logged_in(client, an_operator(email="ada@example.com"))
     until = f"{utc_now() + HOUR:%Y-%m-%d %H:%M}"
 
     wrong = [

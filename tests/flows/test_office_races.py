@@ -16,7 +16,7 @@ from panel.providers.base import Ask, Unclear
 from panel.services.orders import dispatch, goodwill, sync, timeouts
 from tests.support import ledger_oracle
 from tests.support.concurrently import run_concurrently
-from tests.support.factories import NOON, a_tool, an_operator, an_order, signed_in
+from tests.support.factories import NOON, a_tool, an_operator, an_order, logged_in
 
 pytestmark = pytest.mark.both_engines
 
@@ -28,7 +28,7 @@ def posts(app: Flask, operator: User, address: str, form: dict[str, object], *, 
     """Actions that send this form from separate browsers of the operator; each returns the status code."""
 
     def post() -> Post:
-        client = signed_in(app.test_client(), operator)
+        client = logged_in(app.test_client(), operator)
         return lambda: client.post(address, data=form).status_code
 
     return [post() for _ in range(times)]

@@ -24,7 +24,7 @@ from panel.services.orders.placing import Placing
 from panel.services.privacy import closing
 from tests.support import ledger_oracle
 from tests.support.api_clients import PATH, a_caller
-from tests.support.factories import LINK, NOON, a_customer, new_terms, signed_in
+from tests.support.factories import LINK, NOON, a_customer, logged_in, new_terms
 from tests.support.form_factories import LINES, a_tool_of, given_for, quantity_for
 
 EVERY_TYPE = pytest.mark.parametrize("order_type", TYPES)
@@ -274,7 +274,7 @@ class _Fields(HTMLParser):
 @EVERY_TYPE
 def test_order_form_places_an_order_of_every_type(client: FlaskClient, order_type: str) -> None:
     form, tool, customer = TYPES[order_type], a_tool_of(order_type, price=PRICE), a_customer("100")
-    signed_in(client, customer)
+    logged_in(client, customer)
     page = client.get(f"/orders/new?tool={tool.slug}").text
     typed = {name: value.replace("\n", "\r\n") for name, value in given_for(form).items()}
 
@@ -301,7 +301,7 @@ def test_order_form_says_what_is_missing_under_the_field_and_keeps_the_rest(
     client: FlaskClient, order_type: str
 ) -> None:
     form, tool, customer = TYPES[order_type], a_tool_of(order_type), a_customer("100")
-    signed_in(client, customer)
+    logged_in(client, customer)
 
     for rule in form.fields:
         typed = given_for(form) | {rule.name: ""}
@@ -317,7 +317,7 @@ def test_order_form_says_what_is_missing_under_the_field_and_keeps_the_rest(
 def test_choices_are_shown_by_their_labels(client: FlaskClient) -> None:
     tool, customer = a_tool_of("Web Traffic"), a_customer("100")
     order = _placed("Web Traffic", customer, tool)
-    signed_in(client, customer)
+    logged_in(client, customer)
     typed = {"tool": tool.slug, "link": LINK, "quantity": "100"} | given_for(TYPES["Web Traffic"])
 
     pages = [client.post("/orders/check", data=typed).text, client.get(f"/orders/{order.id}").text]
@@ -328,7 +328,7 @@ def test_choices_are_shown_by_their_labels(client: FlaskClient) -> None:
 
 def test_a_field_that_comes_twice_is_refused(client: FlaskClient) -> None:
     tool, customer = a_tool_of("Custom Comments"), a_customer("100")
-    signed_in(client, customer)
+    logged_in(client, customer)
     typed = {"tool": tool.slug, "link": LINK, "request_id": "request-1", "comments": ["one", "two\nthree"]}
 
     answer = client.post("/orders", data=typed)
@@ -342,7 +342,7 @@ def test_order_again_fills_in_the_fields(client: FlaskClient) -> None:
     customer = a_customer("100")
     order = _placed("Comment Replies", customer, a_tool_of("Comment Replies"))
 
-    page = html.unescape(signed_in(client, customer).get(f"/orders/new?again={order.id}").text)
+    page = html.unescape(logged_in(client, customer).get(f"/orders/new?again={order.id}").text)
 
     assert f'value="{given_for(TYPES["Comment Replies"])["username"]}"' in page
     assert re.search(r"<textarea[^>]*name=\"comments\"[^>]*>\n" + re.escape("\n".join(LINES)) + "</textarea>", page)
@@ -352,7 +352,7 @@ def test_change_the_order_brings_the_form_back_with_everything(client: FlaskClie
     tool, customer = a_tool_of("Custom Comments"), a_customer("100")
     form = {"tool": tool.slug, "link": LINK, "comments": "one\r\ntwo"}
 
-    page = signed_in(client, customer).post("/orders/check", data=form | {"change": "order"})
+    page = logged_in(client, customer).post("/orders/check", data=form | {"change": "order"})
 
     assert page.status_code == 200
     assert ">\none\r\ntwo</textarea>" in page.text
@@ -361,7 +361,7 @@ def test_change_the_order_brings_the_form_back_with_everything(client: FlaskClie
 
 def test_an_order_without_funds_is_kept_with_its_fields_or_stays_on_the_page(client: FlaskClient) -> None:
     tool, customer = a_tool_of("Custom Comments", price="900"), a_customer("0.01")
-    signed_in(client, customer)
+    logged_in(client, customer)
     form = {"tool": tool.slug, "link": LINK}
 
     short = client.post("/orders/check", data=form | {"comments": "one\ntwo"})

@@ -13,7 +13,7 @@ from werkzeug.test import TestResponse
 from panel.db import db
 from panel.models import Order, User
 from panel.services.money import audit, ledger
-from tests.support.factories import LINK, a_customer, a_tool, signed_in
+from tests.support.factories import LINK, a_customer, a_tool, logged_in
 
 pytestmark = pytest.mark.both_engines
 
@@ -26,7 +26,7 @@ def _form(number: int, *, quantity: int = 1_000) -> Form:
 
 def _all_at_once(app: Flask, customer: User, forms: list[Form]) -> list[TestResponse]:
     """Send each form from its own browser, in threads that start together."""
-    browsers = [signed_in(app.test_client(), customer) for _ in forms]
+    browsers = [logged_in(app.test_client(), customer) for _ in forms]
     gate = Barrier(len(forms))
 
     def send(number: int) -> TestResponse:

@@ -15,7 +15,7 @@ from panel.services.money import audit
 from panel.services.office import price_groups
 from tests.flows.test_price_groups import a_group
 from tests.support.concurrently import run_concurrently
-from tests.support.factories import LINK, a_customer, a_tool, signed_in
+from tests.support.factories import LINK, a_customer, a_tool, logged_in
 
 pytestmark = pytest.mark.both_engines
 
@@ -33,7 +33,7 @@ class RacingBuyer:
         user: User = a_customer("100")
         # A number: each thread has a session of its own.
         self.user_id = user.id
-        self.browser: FlaskClient = signed_in(app.test_client(), user)
+        self.browser: FlaskClient = logged_in(app.test_client(), user)
         self.give(group_id)
         self.promises: list[Promise] = []
         self.pages: list[str] = []

@@ -19,7 +19,7 @@ from panel.services.office import price_groups
 from panel.services.orders import placing
 from panel.services.orders.placing import Placing
 from tests.services.test_webhooks import an_endpoint
-from tests.support.factories import NOON, a_customer, a_tool, an_operator, reload, signed_in
+from tests.support.factories import NOON, a_customer, a_tool, an_operator, logged_in, reload
 from tests.support.page_text import text_of
 
 pytestmark = pytest.mark.both_engines
@@ -59,7 +59,7 @@ def a_buyer(app: Flask, price: str, group_id: int | None) -> GroupBuyer:
         give(user, group_id)
     with transaction():
         key = api_keys.make_for(user.id, asked=api_keys.NewKey("Shop"), now=NOON).text
-    return GroupBuyer(user, price, signed_in(app.test_client(), user), key)
+    return GroupBuyer(user, price, logged_in(app.test_client(), user), key)
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from panel.services.mail import order_notifications
 from panel.services.office import order_table, tool_editor
 from panel.services.privacy import data_export_tables
 from panel.services.tickets import customer_context, subjects
-from tests.support.factories import NOON, a_customer, a_provider, a_tool, an_operator, an_order, new_terms, signed_in
+from tests.support.factories import NOON, a_customer, a_provider, a_tool, an_operator, an_order, logged_in, new_terms
 
 OLD, NEW = "Article reads", "Video views"
 
@@ -38,7 +38,7 @@ def rename(slug: str, name: str) -> None:
 @pytest.mark.parametrize("path", ["/orders", "/orders/{id}", "/orders/{id}/receipt", "/orders.csv"])
 def test_customers_pages_and_export_show_the_tool_name_at_purchase(client: FlaskClient, path: str) -> None:
     customer, _tool, order = bought()
-    signed_in(client, customer)
+    logged_in(client, customer)
 
     text = client.get(path.format(id=order.id)).text
 
@@ -50,7 +50,7 @@ def test_customers_pages_and_export_show_the_tool_name_at_purchase(client: Flask
 def test_page_that_was_rendered_before_says_the_same_after_the_change(client: FlaskClient) -> None:
     customer, tool = a_customer("1000"), a_tool("reads")
     an_order(customer=customer, tool=tool, now=utc_now())
-    signed_in(client, customer)
+    logged_in(client, customer)
     before = client.get("/orders").text
 
     rename("reads", NEW)
@@ -61,7 +61,7 @@ def test_page_that_was_rendered_before_says_the_same_after_the_change(client: Fl
 
 def test_order_page_says_what_the_tool_is_called_now(client: FlaskClient) -> None:
     customer, _tool, order = bought()
-    signed_in(client, customer)
+    logged_in(client, customer)
 
     assert f"Now called {NEW}" in client.get(f"/orders/{order.id}").text
 
@@ -75,7 +75,7 @@ def test_data_export_shows_the_tool_name_at_purchase() -> None:
 
 def test_office_and_tickets_show_the_tool_name_at_purchase(client: FlaskClient) -> None:
     customer, _tool, order = bought()
-    signed_in(client, an_operator())
+    logged_in(client, an_operator())
 
     assert order_table.of_ids([order.id], now=utc_now())[order.id].tool == OLD
     assert OLD in client.get(f"/office/orders/{order.id}").text

@@ -22,7 +22,7 @@ from panel.services.orders.detail import OwnOrder
 from tests.support import ledger_oracle
 from tests.support.api_clients import PATH, a_key
 from tests.support.concurrently import run_concurrently
-from tests.support.factories import a_customer, a_provider, a_tool, an_order, reload, signed_in
+from tests.support.factories import a_customer, a_provider, a_tool, an_order, logged_in, reload
 from tests.support.hostile_provider import HostileProvider, hostile_provider, http_response, provider_at
 
 pytestmark = pytest.mark.both_engines
@@ -59,7 +59,7 @@ def ways_to_ask(app: Flask, order: Order, *, form: str, action: str) -> list[Cal
     """Two requests in each of two tabs, and two over the API; each returns `done` or `refused`."""
     person = db.session.get_one(User, order.customer_id)
     key, order_id = a_key(person), order.id
-    tabs = [signed_in(app.test_client(), person) for _ in range(2)]
+    tabs = [logged_in(app.test_client(), person) for _ in range(2)]
 
     def click(tab: int) -> Callable[[], str]:
         def send() -> str:
@@ -190,7 +190,7 @@ def test_outside_the_terms_nothing_changes_and_no_provider_is_reached(
 ) -> None:
     order = upstream_order(status, days_ago=days_ago, **terms)
     ways = ways_to_ask(app, order, form=form, action=action)
-    tab = signed_in(app.test_client(), db.session.get_one(User, order.customer_id))
+    tab = logged_in(app.test_client(), db.session.get_one(User, order.customer_id))
     with transaction():
         db.session.execute(update(Order).values(sync_at=None))
     before = everything()

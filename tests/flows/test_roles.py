@@ -22,7 +22,7 @@ from panel.services.api import webhook_endpoints
 from panel.services.api.keys import NewKey
 from panel.services.tickets import customer_actions
 from tests.support import route_rules
-from tests.support.factories import NOON, a_customer, an_operator, an_order, signed_in
+from tests.support.factories import NOON, a_customer, an_operator, an_order, logged_in
 from tests.support.images import attachments
 from tests.support.route_rules import Access, name_of, routes, rule_of
 from tests.support.ticket_factories import a_request_id, a_ticket
@@ -30,7 +30,7 @@ from tests.support.ticket_factories import a_request_id, a_ticket
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 AFAR = {"REMOTE_ADDR": "203.0.113.77"}
 # After these there is another session, or none.
-ENDS_THE_SESSION = {"POST /log-out", "POST /account/devices/<int:session_id>/sign-out"}
+ENDS_THE_SESSION = {"POST /log-out", "POST /account/devices/<int:session_id>/log-out"}
 MADE_UP = {"int": "987654321", "default": "made-up", "path": "made/up"}
 
 
@@ -126,7 +126,7 @@ def _is_right_for_visitor(rule: Access | None, answer: TestResponse) -> bool:
 
 
 def test_office_is_not_there_for_visitors_and_customers_by_any_method(app: Flask, client: FlaskClient) -> None:
-    customer = signed_in(app.test_client(), a_customer())
+    customer = logged_in(app.test_client(), a_customer())
     paths = {path_of(route, {}) for route, method in routes(app) if rule_of(route, method) is Access.OFFICE}
     paths |= {"/office/", "/%6Fffice//orders", "/office/nothing-here", "/office/nothing-here/live"}
 
@@ -149,7 +149,7 @@ def test_extra_slashes_reveal_nothing_of_the_office_to_visitors(client: FlaskCli
 
 def test_office_leads_operators_without_second_factor_to_set_it_up(app: Flask, client: FlaskClient) -> None:
     operator = an_operator()
-    signed_in(client, operator, second_factor=False)
+    logged_in(client, operator, second_factor=False)
     wrong = []
     for route, method in routes(app):
         if rule_of(route, method) is Access.OFFICE:
@@ -162,7 +162,7 @@ def test_office_leads_operators_without_second_factor_to_set_it_up(app: Flask, c
 
 
 def test_office_opens_to_operators_who_have_shown_it(app: Flask, client: FlaskClient) -> None:
-    signed_in(client, an_operator())
+    logged_in(client, an_operator())
     wrong = []
     for route, method in routes(app):
         if rule_of(route, method) is Access.OFFICE and method == "GET":
@@ -180,7 +180,7 @@ def test_office_opens_to_operators_who_have_shown_it(app: Flask, client: FlaskCl
 def test_logged_in_users_can_use_public_routes_and_their_own(app: Flask, client: FlaskClient, is_staff: bool) -> None:
     person = an_operator() if is_staff else a_customer("1000")
     things = belongings(a_customer("1000") if is_staff else person)
-    signed_in(client, person)
+    logged_in(client, person)
     wrong = []
     for route, method in routes(app):
         rule = rule_of(route, method)
@@ -188,7 +188,7 @@ def test_logged_in_users_can_use_public_routes_and_their_own(app: Flask, client:
             continue
         answer = ask(client, method, path_of(route, things))
         if name_of(route, method) in ENDS_THE_SESSION:
-            signed_in(client, person)
+            logged_in(client, person)
         elif leads_to_log_in(answer) or _has_failed(route, answer) or (rule is Access.OWN and not _is_shown(answer)):
             wrong.append((name_of(route, method), answer.status, answer.location))
 
@@ -209,7 +209,7 @@ def test_things_of_another_customer_are_not_there(app: Flask, client: FlaskClien
     strangers = (a_customer("1000"), an_operator())
     found = []
     for stranger in strangers:
-        signed_in(client, stranger)
+        logged_in(client, stranger)
         for route, method in routes(app):
             if rule_of(route, method) is Access.OWN:
                 answer = ask(client, method, path_of(route, things))
@@ -222,8 +222,8 @@ def test_things_of_another_customer_are_not_there(app: Flask, client: FlaskClien
 def test_changes_without_the_token_of_a_form_are_refused(app: Flask, client: FlaskClient, csrf: None) -> None:
     customer = a_customer("1000")
     things = belongings(customer)
-    signed_in(client, customer)
-    office = signed_in(app.test_client(), an_operator())
+    logged_in(client, customer)
+    office = logged_in(app.test_client(), an_operator())
     taken = []
     for route, method in routes(app):
         rule = rule_of(route, method)
@@ -241,7 +241,7 @@ def test_changes_without_the_token_of_a_form_are_refused(app: Flask, client: Fla
 def test_methods_that_a_page_does_not_offer_do_nothing(app: Flask, client: FlaskClient) -> None:
     customer = a_customer("1000")
     things = belongings(customer)
-    signed_in(client, customer)
+    logged_in(client, customer)
     wrong = []
     outside = [route for route, method in routes(app) if rule_of(route, method) is not Access.OFFICE]
     for path in sorted({path_of(route, things) for route in outside}):
@@ -257,8 +257,8 @@ def test_methods_that_a_page_does_not_offer_do_nothing(app: Flask, client: Flask
 def test_looking_at_a_page_writes_nothing(app: Flask, client: FlaskClient) -> None:
     customer = a_customer("1000")
     things = belongings(customer)
-    signed_in(client, customer)
-    office = signed_in(app.test_client(), an_operator())
+    logged_in(client, customer)
+    office = logged_in(app.test_client(), an_operator())
     writers = []
     for route, method in routes(app):
         if method == "GET":

@@ -15,7 +15,7 @@ from panel.db import db, transaction
 from panel.domain.status import Status
 from panel.models import User
 from tests.support.api_clients import a_caller
-from tests.support.factories import a_customer, an_order, signed_in
+from tests.support.factories import a_customer, an_order, logged_in
 
 pytestmark = pytest.mark.both_engines
 
@@ -29,7 +29,7 @@ def change_row(user: User, **values: datetime | str) -> None:
 def test_closed_disabled_or_two_factor_account_loses_access_immediately(client: FlaskClient, what: str) -> None:
     user = a_customer("100")
     order = an_order(customer=user, status=Status.PENDING)
-    signed_in(client, user)
+    logged_in(client, user)
     caller = a_caller(client, user)
     tag = re.search(r'data-hx-ptag="(\w+)"', client.get("/orders").text)
     assert tag is not None

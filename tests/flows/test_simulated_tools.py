@@ -19,7 +19,7 @@ from panel.services.orders import placing
 from panel.services.orders.placing import Placing
 from panel.services.platform import canary
 from panel.services.providers import registry as provider_registry
-from tests.support.factories import LINK, NOON, a_customer, a_provider, a_tool, an_operator, an_order, signed_in
+from tests.support.factories import LINK, NOON, a_customer, a_provider, a_tool, an_operator, an_order, logged_in
 
 NOTICE = "This tool is simulated"
 
@@ -39,7 +39,7 @@ def test_test_provider_is_in_no_list_and_in_no_choice(app: Flask, client: FlaskC
     customer = a_customer()
     with transaction():
         test_customers.ensure(customer.id, now=NOON)
-    signed_in(client, an_operator())
+    logged_in(client, an_operator())
 
     assert [each.name for each in provider_registry.listed()] == ["by hand"]
     for name in test_orders.OWN_PROVIDERS:
@@ -80,7 +80,7 @@ def test_simulated_tool_says_so_on_its_page_in_the_form_at_the_check_and_on_the_
     customer = a_customer("1000")
     simulated, by_hand = (a_tool(slug, provider=kind) for slug, kind in (("seems", "simulated"), ("hands", "manual")))
     orders = [an_order(customer=customer, tool=tool, now=utc_now()) for tool in (simulated, by_hand)]
-    signed_in(client, customer)
+    logged_in(client, customer)
 
     def pages(tool: Tool, order_id: int) -> list[str]:
         form = {"tool": tool.slug, "link": LINK, "quantity": "100"}

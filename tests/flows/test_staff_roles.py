@@ -16,7 +16,7 @@ from panel.domain.accounts.roles import STAFF_ROLES, Action, Role
 from tests.browser.every_page import address_of, fill
 from tests.flows.test_roles import path_of
 from tests.support import ledger_oracle
-from tests.support.factories import an_operator, signed_in
+from tests.support.factories import an_operator, logged_in
 from tests.support.route_rules import Access, routes, rule_of
 
 NOT_THE_OWNER = [role for role in STAFF_ROLES if role is not Role.OWNER]
@@ -50,7 +50,7 @@ def test_a_changing_route_without_an_action_cannot_be_made() -> None:
 
 @pytest.mark.parametrize("role", STAFF_ROLES)
 def test_a_role_gets_what_the_table_says_and_a_403_for_the_rest(app: Flask, client: FlaskClient, role: Role) -> None:
-    signed_in(client, an_operator(role=role))
+    logged_in(client, an_operator(role=role))
     wrong = []
     for route, method in routes(app):
         if rule_of(route, method) is Access.OFFICE:
@@ -64,7 +64,7 @@ def test_a_role_gets_what_the_table_says_and_a_403_for_the_rest(app: Flask, clie
 @pytest.mark.parametrize("role", NOT_THE_OWNER)
 def test_what_a_role_may_not_do_changes_nothing(app: Flask, client: FlaskClient, role: Role) -> None:
     values = fill(app).values
-    signed_in(client, an_operator(role=role))
+    logged_in(client, an_operator(role=role))
     before = ledger_oracle.all_rows()
     for endpoint, method, rule in office_routes(app):
         if method != "GET" and not roles.may(role, action_of(app, endpoint)):
@@ -79,7 +79,7 @@ def path_of_rule(app: Flask, endpoint: str) -> str:
 
 
 def test_the_refusal_is_a_page_that_names_the_role_it_needs(client: FlaskClient) -> None:
-    signed_in(client, an_operator(role=Role.SUPPORT))
+    logged_in(client, an_operator(role=Role.SUPPORT))
 
     answer = client.get("/office/profit")
 
@@ -126,7 +126,7 @@ def refused_offers(app: Flask, page: str, role: Role) -> list[tuple[str, str]]:
 @pytest.mark.parametrize("role", STAFF_ROLES)
 def test_no_page_offers_what_the_role_may_not_do(app: Flask, client: FlaskClient, role: Role) -> None:
     values = fill(app).values
-    signed_in(client, an_operator(role=role))
+    logged_in(client, an_operator(role=role))
     wrong, pages = [], 0
     for endpoint, method, rule in office_routes(app):
         address = address_of(rule, values)
@@ -152,7 +152,7 @@ def test_owner_operator_and_support_see_their_forms(app: Flask, client: FlaskCli
     ticket, customer = f"/office/tickets/{values['ticket_id']}", f"/office/customers/{values['customer_id']}"
     forms: dict[Role, tuple[bool, bool, bool]] = {}
     for role in STAFF_ROLES:
-        signed_in(client, an_operator(role=role))
+        logged_in(client, an_operator(role=role))
         seen = offered(client.get(ticket).text) | offered(client.get(customer).text)
         forms[role] = (
             ("POST", f"{ticket}/answers") in seen,

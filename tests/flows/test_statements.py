@@ -6,10 +6,10 @@ from panel.db import transaction
 from panel.services import customer_version
 from panel.services.catalogue import tools
 from panel.services.orders import placing
-from tests.support import signed_in_pages
+from tests.support import logged_in_pages
 from tests.support.api_clients import a_caller
-from tests.support.factories import LINK, a_customer, a_tool, an_order, signed_in
-from tests.support.signed_in_pages import SignedInPage
+from tests.support.factories import LINK, a_customer, a_tool, an_order, logged_in
+from tests.support.logged_in_pages import LoggedInPage
 from tests.support.statements import TracedStatements, traced
 
 MOST = 6
@@ -40,7 +40,7 @@ MORE = {
 
 def test_no_page_executes_more_statements_than_its_limit(app: Flask) -> None:
     with traced(app) as statements:
-        pages = signed_in_pages.pages(app)
+        pages = logged_in_pages.pages(app)
 
         counts = {page.rule: _count(app, page, statements) for page in pages}
 
@@ -54,7 +54,7 @@ def test_history_after_a_change_executes_three_statements(app: Flask) -> None:
     customer = a_customer("100")
     an_order(customer=customer)
     with traced(app) as statements:
-        client = signed_in(app.test_client(), customer)
+        client = logged_in(app.test_client(), customer)
         for path in ("/orders", "/orders/live"):
             assert client.get(path).status_code == 200
             with transaction():
@@ -73,7 +73,7 @@ def test_placing_an_order_executes_no_more_statements_than_its_limit(app: Flask)
     form = {"tool": tool.slug, "link": LINK, "quantity": "100", "terms": str(offer.terms_id)}
     form |= {"terms_price": str(offer.price_micros_per_thousand)}
     with traced(app) as statements:
-        client = signed_in(app.test_client(), customer)
+        client = logged_in(app.test_client(), customer)
         for _ in range(2):
             statements.clear()
             answer = client.post("/orders", data=form | {"request_id": placing.new_request_id()})
@@ -96,9 +96,9 @@ def test_placing_over_the_api_executes_no_more_statements_than_its_limit(app: Fl
             assert len(statements.texts) <= most, statements.texts
 
 
-def _count(app: Flask, page: SignedInPage, statements: TracedStatements) -> int:
+def _count(app: Flask, page: LoggedInPage, statements: TracedStatements) -> int:
     """Statements of the page once its caches are filled."""
-    assert signed_in_pages.status_of(app, page) == 200
+    assert logged_in_pages.status_of(app, page) == 200
     statements.clear()
-    assert signed_in_pages.status_of(app, page) == 200
+    assert logged_in_pages.status_of(app, page) == 200
     return len(statements.texts)

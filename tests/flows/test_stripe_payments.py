@@ -17,7 +17,7 @@ from panel.jobs import payments
 from panel.models import DepositRequest, PaymentEvent, Review, Transfer, User
 from panel.services.money import audit, ledger
 from tests.support import concurrently, databases, warm_python
-from tests.support.factories import NOON, a_customer, signed_in
+from tests.support.factories import NOON, a_customer, logged_in
 from tests.support.stripe_server import KEY, WEBHOOK_SECRET, StripeServer, stripe_server
 
 ENDPOINT = "/payments/events/stripe"
@@ -42,7 +42,7 @@ def stripe(app: Flask, stand_in: StripeServer) -> StripeServer:
 
 def asked_for(client: FlaskClient, customer: User) -> tuple[str, str]:
     """Ask for 25 by card; returns the deposit's reference and the address of its page."""
-    answer = signed_in(client, customer).post("/balance/add", data={"amount": "25", "method": "stripe"})
+    answer = logged_in(client, customer).post("/balance/add", data={"amount": "25", "method": "stripe"})
     assert answer.status_code == 303
     return answer.location.rpartition("/")[2], answer.location
 

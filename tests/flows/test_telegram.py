@@ -21,7 +21,7 @@ from panel.models import Mail, TelegramMessage, User
 from panel.services.alerts import recipients, rounds
 from panel.services.money import deposits
 from panel.services.telegram import links, outbox
-from tests.support.factories import NOON, a_customer, an_operator, signed_in
+from tests.support.factories import NOON, a_customer, an_operator, logged_in
 from tests.support.telegram_chats import link_chat
 from tests.support.ticket_factories import a_ticket
 
@@ -220,7 +220,7 @@ def test_an_operators_chat_is_linked_by_the_code_it_sends_also_a_group(app: Flas
     with bot_api(app) as api:
         operator, customer = an_operator(), a_customer()
         telegram_sweep.sweep(worker="test")
-        signed_in(client, operator)
+        logged_in(client, operator)
         typed = client.post("/office/alerts/telegram", data={"telegram_chat": "77"}).text
         code = re.search(r"/start@panel_test_bot ([\w-]+)", typed)
         assert code and chat_of(operator.id) == ""

@@ -29,7 +29,7 @@ from panel.services.providers import health as provider_health
 from tests.services.test_webhooks import an_endpoint, event_bodies, move
 from tests.support import ledger_oracle
 from tests.support.api_clients import Caller, a_key
-from tests.support.factories import LINK, NOON, a_customer, a_provider, a_tool, an_operator, an_order, signed_in
+from tests.support.factories import LINK, NOON, a_customer, a_provider, a_tool, an_operator, an_order, logged_in
 
 pytestmark = pytest.mark.both_engines
 TEST_MONEY = "10000.00"
@@ -147,7 +147,7 @@ def test_balance_can_be_used_up_and_reset(tester: Caller, owner: User) -> None:
     placed(tester, dear)
     assert tester.call("add", service=dear.id, link=LINK, quantity=100) == {"error": "Not enough funds on balance"}
 
-    signed_in(tester.client, owner)
+    logged_in(tester.client, owner)
     page = tester.client.post("/account/keys/test-balance", follow_redirects=True)
 
     assert "The test balance is full again." in page.text
@@ -155,7 +155,7 @@ def test_balance_can_be_used_up_and_reset(tester: Caller, owner: User) -> None:
     with transaction():
         test_customers.reset_balance(owner.id, now=utc_now())
     assert audit.audit().differences == ()
-    signed_in(tester.client, a_customer())
+    logged_in(tester.client, a_customer())
     assert tester.client.post("/account/keys/test-balance").status_code == 404
 
 
@@ -202,7 +202,7 @@ def test_nothing_counts_or_lists_test_orders(tester: Caller, owner: User, tool: 
     exported = [row for row in export.rows() if row["kind"] in ("order", "event", "attempt")]
     assert exported == []
     assert user_id not in [row.id for row in office_customers.search("", after=None).rows]
-    signed_in(client, operator)
+    logged_in(client, operator)
     assert f'id="order-{order.id}"' not in client.get("/office/orders").text
     found = client.get(f"/office/orders/{order.id}").text
     assert f"test orders of customer {owner.id}" in found
@@ -214,7 +214,7 @@ def test_owner_sees_the_test_orders_beside_the_keys_and_in_the_own_data(
     order = placed(tester, tool)
     placed(Caller(client, a_key(a_customer(), scope=KeyScope.TEST)), tool)
     real = an_order(customer=owner, tool=tool)
-    signed_in(client, owner)
+    logged_in(client, owner)
 
     page = client.get("/account/keys").text
     assert "$9,999.10" in page and f'<th scope="row">{order.id}</th>' in page
@@ -284,7 +284,7 @@ def test_webhooks_of_test_orders_are_marked_and_go_to_the_owner(
     assert {row.user_id for row in db.session.scalars(select(Webhook)).all()} == {owner.id}
     assert {row.endpoint_id for row in db.session.scalars(select(WebhookDelivery)).all()} == {endpoint.id}
 
-    page = signed_in(app.test_client(), owner).get(f"/account/webhooks/{endpoint.id}").text
+    page = logged_in(app.test_client(), owner).get(f"/account/webhooks/{endpoint.id}").text
     assert f">Test order {tested.id}</a>" in page and f'href="/orders/{tested.id}"' not in page
     assert f'href="/orders/{own_id}"' in page
 

@@ -16,7 +16,7 @@ from panel.services.orders import cancellations
 from panel.services.platform import incidents
 from panel.services.platform.incidents import UpdateText
 from panel.services.providers import health as provider_health
-from tests.support.factories import LINK, a_customer, a_tool, an_order, signed_in
+from tests.support.factories import LINK, a_customer, a_tool, an_order, logged_in
 
 MOVES_ON = "It moves on when it is picked up"
 
@@ -31,7 +31,7 @@ def next_steps(client: FlaskClient, order: Order) -> tuple[str, str]:
 def test_order_of_a_paused_provider_says_that_it_waits_and_again_when_it_goes_on(client: FlaskClient) -> None:
     customer = a_customer("1000")
     order = an_order(customer=customer, now=utc_now())
-    signed_in(client, customer)
+    logged_in(client, customer)
     before, tag = next_steps(client, order), client.get("/orders/live").headers["HX-PTag"]
     with transaction():
         provider_health.pause(order.provider_id, reason="Funds", now=utc_now())
@@ -52,7 +52,7 @@ def test_order_of_a_paused_provider_says_that_it_waits_and_again_when_it_goes_on
 def test_order_of_a_provider_that_gets_one_at_a_time_waits_too(client: FlaskClient) -> None:
     customer = a_customer("1000")
     order = an_order(customer=customer, now=utc_now())
-    signed_in(client, customer)
+    logged_in(client, customer)
     tag = client.get("/orders/live").headers["HX-PTag"]
     for _ in range(provider_health.UNCLEAR_AFTER):
         with transaction():
@@ -77,7 +77,7 @@ def asked_to_stop(customer: User, status: Status) -> Order:
 
 def test_open_cancellation_is_shown_on_the_page_and_in_the_list(client: FlaskClient) -> None:
     customer = a_customer("1000")
-    signed_in(client, customer)
+    logged_in(client, customer)
     an_order(customer=customer, now=utc_now())
     client.get("/orders/live")
     order = asked_to_stop(customer, Status.IN_PROGRESS)
@@ -93,14 +93,14 @@ def test_mass_order_keeps_the_true_reason_of_a_line_that_failed_its_check(client
     lines = f"page-visits | {LINK} | 100\nno-such-tool | {LINK} | 100"
     form = {"lines": lines, "request_id": "one-form-of-lines", "step": "place", "terms": f"page-visits={tool.terms_id}"}
 
-    page = signed_in(client, a_customer()).post("/orders/mass", data=form).text
+    page = logged_in(client, a_customer()).post("/orders/mass", data=form).text
 
     assert "was not part of what you checked" not in page
     assert "There is no such tool" in page
 
 
 def test_help_and_the_closing_page_agree_about_pay_outs(client: FlaskClient) -> None:
-    signed_in(client, a_customer("5"))
+    logged_in(client, a_customer("5"))
 
     closing = client.get("/account/closing").text
 
@@ -124,7 +124,7 @@ def opened(*components: str) -> Incident:
 def test_open_incident_is_shown_in_the_banner_the_list_and_the_order_until_resolved(client: FlaskClient) -> None:
     customer = a_customer("1000")
     order = an_order(customer=customer, now=utc_now())
-    signed_in(client, customer)
+    logged_in(client, customer)
     before, tag = next_steps(client, order), client.get("/orders/live").headers["HX-PTag"]
     incident = opened("dispatch")
 
@@ -156,7 +156,7 @@ def test_incident_of_one_provider_concerns_only_those_who_use_its_tools(client: 
         provider.kind = "simulated"
     opened(f"provider-{order.provider_id}")
 
-    pages = [signed_in(app.test_client(), each).get("/orders").text for each in (mine, theirs)]
+    pages = [logged_in(app.test_client(), each).get("/orders").text for each in (mine, theirs)]
     visitor = app.test_client().get("/tools").text
 
     assert ["Open incident: " in page for page in pages] == [True, False]

@@ -18,7 +18,7 @@ from panel.services.money import ledger
 from panel.services.orders.dispatch import FIRST_WAIT_SECONDS, UNCONFIRMED
 from panel.services.providers import health as provider_health
 from panel.settings import Settings
-from tests.support.factories import a_tool, reload, signed_in
+from tests.support.factories import a_tool, logged_in, reload
 from tests.support.hostile_provider import (
     Answer,
     HostileProvider,
@@ -139,7 +139,7 @@ def test_the_order_page_says_that_the_provider_has_not_confirmed(app: Flask, ser
     order = a_placed_order()
     dispatch_round()
 
-    page = signed_in(app.test_client(), db.session.get_one(User, order.customer_id)).get(f"/orders/{order.id}")
+    page = logged_in(app.test_client(), db.session.get_one(User, order.customer_id)).get(f"/orders/{order.id}")
 
     assert page.status_code == 200
     assert UNCONFIRMED in html.unescape(page.text)

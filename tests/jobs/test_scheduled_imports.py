@@ -17,7 +17,7 @@ from panel.services.catalogue.imports import lifecycle, schedule
 from panel.services.catalogue.provider_markup import Markup
 from panel.services.providers import registry as provider_registry
 from tests.support.catalogue_imports import a_row, offered
-from tests.support.factories import an_operator, signed_in
+from tests.support.factories import an_operator, logged_in
 from tests.support.hostile_provider import KEY, HostileProvider, hostile_provider, http_response
 from tests.support.page_text import text_of
 
@@ -107,7 +107,7 @@ def test_large_changes_wait_for_an_operator(server: HostileProvider, rows: tuple
 
 
 def test_waiting_import_shows_the_operator_all_of_the_catalogue(client: FlaskClient, server: HostileProvider) -> None:
-    signed_in(client, an_operator())
+    logged_in(client, an_operator())
     after_6_hours(server, *TEN[:4], a_row(12))
 
     page = client.get("/office/providers/1/import?kind=added").text
@@ -146,7 +146,7 @@ def test_import_without_a_change_keeps_the_undo_of_the_last_one(server: HostileP
 
 
 def test_schedule_is_set_and_ended_in_the_office(client: FlaskClient, server: HostileProvider) -> None:
-    signed_in(client, an_operator())
+    logged_in(client, an_operator())
     page = "/office/providers/1/import"
 
     refused = [client.post(f"{page}/schedule", data={"hours": hours}).status_code for hours in ("0", "169", "1.5", "x")]
@@ -161,7 +161,7 @@ def test_schedule_is_set_and_ended_in_the_office(client: FlaskClient, server: Ho
 
 
 def test_undo_in_the_office_ends_the_schedule(client: FlaskClient, server: HostileProvider) -> None:
-    signed_in(client, an_operator())
+    logged_in(client, an_operator())
     dear = (a_row(rate="2.00"), *TEN[1:])
     after_6_hours(server, *dear)
     page = "/office/providers/1/import"

@@ -15,7 +15,7 @@ from panel.jobs import dispatch, provider_lanes, sync
 from panel.models import Order, OrderEvent, Provider, Review, User
 from panel.services.money import ledger
 from panel.services.orders import sync as order_sync
-from tests.support.factories import a_customer, a_tool, an_order, reload, signed_in
+from tests.support.factories import a_customer, a_tool, an_order, logged_in, reload
 from tests.support.hostile_provider import HostileProvider, hang, hostile_provider, http_response, provider_at
 from tests.support.upstream import assert_ledgers_match
 from tests.support.waiting import until
@@ -133,7 +133,7 @@ def test_a_bad_report_changes_nothing_and_opens_one_review(app: Flask, server: H
     assert reload(order).sync_at is not None
     assert reviews_of(order) == 1
     customer = db.session.get_one(User, order.customer_id)
-    page = signed_in(app.test_client(), customer).get(f"/orders/{order.id}")
+    page = logged_in(app.test_client(), customer).get(f"/orders/{order.id}")
     assert page.status_code == 200
     assert SCRIPT not in page.text
     assert_ledgers_match()

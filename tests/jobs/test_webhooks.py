@@ -71,7 +71,7 @@ def is_signed(headers: dict[str, str], body: bytes, *, secret: str, place: int =
     return base64.b16decode(signature.removeprefix("v1=").upper()) == outer.digest()
 
 
-def test_an_orders_moves_arrive_signed_in_order_and_once(app: Flask) -> None:
+def test_an_orders_moves_arrive_signed_and_in_order_once(app: Flask) -> None:
     order = an_order()
     with listening(app) as server:
         shown = an_endpoint(app, server, db.session.get_one(User, order.customer_id))

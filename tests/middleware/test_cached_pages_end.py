@@ -21,7 +21,7 @@ from panel.services.office import account_access
 from panel.services.office.account_access import AccessChange
 from panel.services.privacy import closing
 from tests.middleware.test_live_poll_304 import poll, tag_for
-from tests.support.factories import PASSWORD, a_customer, an_order, signed_in
+from tests.support.factories import PASSWORD, a_customer, an_order, logged_in
 
 pytestmark = pytest.mark.both_engines
 
@@ -53,7 +53,7 @@ def rendered(app: Flask) -> list[str]:
 @pytest.fixture
 def site(app: Flask, rendered: list[str], client: FlaskClient) -> Site:
     customer = a_customer()
-    site = Site(app, customer, signed_in(client, customer), signed_in(app.test_client(), customer))
+    site = Site(app, customer, logged_in(client, customer), logged_in(app.test_client(), customer))
     for _ in range(2):
         assert customer.email in site.client.get("/orders").text
     rendered.clear()
@@ -71,7 +71,7 @@ def log_out_here(site: Site) -> None:
 
 
 def log_out_elsewhere(site: Site) -> None:
-    assert site.elsewhere.post("/account/devices/sign-out-elsewhere").status_code == 303
+    assert site.elsewhere.post("/account/devices/log-out-elsewhere").status_code == 303
 
 
 def change_password_elsewhere(site: Site) -> None:
@@ -126,7 +126,7 @@ def test_a_cached_page_ends_with_the_session(site: Site, way: str) -> None:
 @pytest.mark.parametrize("way", [way for way in ENDS if way != "closing"])
 def test_a_poll_ends_with_the_session(app: Flask, client: FlaskClient, way: str) -> None:
     customer = a_customer("100")
-    site = Site(app, customer, signed_in(client, customer), signed_in(app.test_client(), customer))
+    site = Site(app, customer, logged_in(client, customer), logged_in(app.test_client(), customer))
     order = an_order(customer=customer)
     tag = tag_for(client)
     assert poll(client, tag) == 304
@@ -154,7 +154,7 @@ def test_a_changed_email_is_on_the_next_page(site: Site, rendered: list[str]) ->
 def test_a_page_of_before_a_role_change_is_not_shown_after_the_next_log_in(site: Site) -> None:
     change_access(ProposalKind.GIVE_ROLE, Role.OPERATOR)(site)
 
-    page = signed_in(site.client, site.customer).get("/orders").text
+    page = logged_in(site.client, site.customer).get("/orders").text
 
     assert 'href="/office"' in page
 

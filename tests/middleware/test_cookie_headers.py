@@ -159,7 +159,7 @@ def test_middleware_and_flask_identify_the_same_user(
     with app.app_context(), app.test_request_context("/faq", environ_overrides=environ) as context:
         flask_sees, flask_has = template_globals.me(), dict(context.request.cookies)
 
-    seen = session_lookup.signed_in(environ)
+    seen = session_lookup.logged_in(environ)
 
     assert dict(cookies_of(environ)) == flask_has
     assert theme_of(environ) == (flask_has.get("theme") if flask_has.get("theme") in ("light", "dark") else "")

@@ -18,7 +18,7 @@ from panel.middleware.session_lookup import SessionLookup
 from panel.models import Catalogue, LoginSession
 from panel.services.accounts import sessions
 from panel.services.orders import transitions
-from tests.support.factories import NOON, a_customer, an_order, signed_in
+from tests.support.factories import NOON, a_customer, an_order, logged_in
 
 pytestmark = pytest.mark.both_engines
 
@@ -58,7 +58,7 @@ def poll(client: FlaskClient, tag: str, path: str = "/orders/live") -> int:
 @pytest.fixture
 def order_id(client: FlaskClient) -> int:
     customer = a_customer("100")
-    signed_in(client, customer)
+    logged_in(client, customer)
     return an_order(customer=customer).id
 
 
@@ -104,7 +104,7 @@ def test_a_logged_out_device_is_rejected_immediately(client: FlaskClient, order_
     assert (answer.status_code, answer.data) == (401, b"")
 
 
-def test_a_device_is_signed_out_after_thirty_days(client: FlaskClient, order_id: int) -> None:
+def test_a_device_is_logged_out_after_thirty_days(client: FlaskClient, order_id: int) -> None:
     tag = tag_for(client)
     with transaction():
         db.session.execute(update(LoginSession).values(logged_in_at=utc_now() - sessions.LASTS + timedelta(minutes=1)))
@@ -119,7 +119,7 @@ def test_etag_of_one_customer_never_gives_another_a_304(app: Flask, client: Flas
     tag = tag_for(client)
     other = a_customer("100")
     an_order(customer=other)
-    stranger = signed_in(app.test_client(), other)
+    stranger = logged_in(app.test_client(), other)
 
     assert order_id and poll(stranger, tag) == 200
 

@@ -17,7 +17,7 @@ from panel.middleware.order_history_cache import OrderHistoryCache
 from panel.middleware.session_lookup import SessionLookup
 from panel.models import Catalogue, LoginSession, User
 from panel.services.orders import transitions
-from tests.support.factories import NOON, a_customer, an_order, signed_in
+from tests.support.factories import NOON, a_customer, an_order, logged_in
 
 pytestmark = pytest.mark.both_engines
 
@@ -49,7 +49,7 @@ def site(app: Flask) -> RequestCounter:
 def customer(client: FlaskClient, site: RequestCounter) -> User:
     customer = a_customer("100")
     an_order(customer=customer)
-    signed_in(client, customer)
+    logged_in(client, customer)
     client.get("/orders")
     return customer
 
@@ -135,7 +135,7 @@ def test_another_device_of_the_same_person_gets_a_page_of_its_own(
 ) -> None:
     """Its form has that session's CSRF token."""
     page = client.get("/orders").text
-    other = signed_in(app.test_client(), customer)
+    other = logged_in(app.test_client(), customer)
     other.get("/orders")
 
     theirs = other.get("/orders").text
@@ -159,7 +159,7 @@ def test_the_token_of_a_kept_page_is_taken(
 
 def test_another_customer_sees_their_own(app: Flask, client: FlaskClient, site: RequestCounter, customer: User) -> None:
     client.get("/orders")
-    other = signed_in(app.test_client(), a_customer("1"))
+    other = logged_in(app.test_client(), a_customer("1"))
     other.get("/orders")
 
     assert customer.email not in other.get("/orders").text

@@ -21,7 +21,7 @@ from panel.models import Catalogue
 from panel.security.request_identity import theme_of
 from panel.services import delivery_times
 from panel.services.providers import health as provider_health
-from tests.support.factories import a_customer, a_tool, signed_in
+from tests.support.factories import a_customer, a_tool, logged_in
 
 INDEXABLE = '<meta name="robots" content="index, follow">'
 
@@ -177,7 +177,7 @@ def test_a_page_lasts_a_minute_and_its_tag_as_long_as_its_words(
 
 
 def test_users_with_a_session_get_their_own_page(app: Flask, rendered: list[str]) -> None:
-    visitor, customer = app.test_client(), signed_in(app.test_client(), a_customer("12.50"))
+    visitor, customer = app.test_client(), logged_in(app.test_client(), a_customer("12.50"))
     for_visitors = visitor.get("/tools")
 
     answer = customer.get("/tools", headers={"If-None-Match": for_visitors.headers["ETag"]})

@@ -7,7 +7,7 @@ from flask.testing import FlaskClient
 from panel.models import User
 from tests.middleware.test_live_poll_304 import tag_for
 from tests.support.api_clients import a_caller
-from tests.support.factories import a_customer, a_tool, an_order, signed_in
+from tests.support.factories import a_customer, a_tool, an_order, logged_in
 
 
 def id_of(client: FlaskClient, path: str, headers: dict[str, str], status: int) -> str:
@@ -26,7 +26,7 @@ def customer() -> User:
 
 def test_cached_pages_and_304s_have_request_ids_of_their_own(app: Flask, client: FlaskClient, customer: User) -> None:
     visitor = app.test_client()
-    signed_in(client, customer)
+    logged_in(client, customer)
     tag, etag = tag_for(client), visitor.get("/faq").headers["ETag"]
     asked = [
         (visitor, "/faq", {}, 200),

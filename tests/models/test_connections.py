@@ -16,7 +16,7 @@ from panel import worker
 from panel.db import db, transaction
 from panel.db.read_only import reader
 from panel.models import User
-from tests.support.factories import a_customer, signed_in
+from tests.support.factories import a_customer, logged_in
 
 pytestmark = pytest.mark.durable
 
@@ -126,7 +126,7 @@ def test_connections_of_quick_reads_cannot_write(
     customer = a_customer()
 
     with opened(monkeypatch) as connections:
-        signed_in(client, customer).get("/orders")
+        logged_in(client, customer).get("/orders")
         assert reader(db.engine, select(User.id))({}) == [(customer.id,)]
         quick = [connection for name, connection in connections if "mode=ro" in name and is_open(connection)]
 

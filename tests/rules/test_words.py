@@ -84,7 +84,7 @@ NAME_WORDS = {
     r"(un)?seal(s|ed|ing)?": "encrypt, encrypted, digest",
     r"receivers?": "endpoint",
     r"top_?ups?": "deposit",
-    r"sign_ins?": "session, log_in",
+    r"(sign|signing)_(ins?|out)|signed_(in|out)": "session, log_in, log_out, logged_in",
     r"anew|drawn|unasked|whoever|enemy|enemies": "see WORDS",
 }
 NAME_DIALECT = re.compile(rf"(?<![a-z])({'|'.join(NAME_WORDS)})(?![a-z])")
@@ -180,8 +180,9 @@ def test_names_in_the_database_are_the_terms_of_the_field() -> None:
 @pytest.mark.parametrize(
     ("names", "expected"),
     [
-        ("told is_told _said_at saidAt sealed_totp top_up_id receiver sign_in_id act ACTS _acts data-said", True),
-        ("who_acts action factor seal_key PANEL_SEAL_KEY aside sign_out facts contact drawing", False),
+        ("told is_told _said_at saidAt sealed_totp top_up_id receiver act ACTS _acts data-said", True),
+        ("sign_in_id SignedIn is_signed_out sign_out_device", True),
+        ("who_acts action factor seal_key PANEL_SEAL_KEY aside log_out facts contact drawing", False),
     ],
 )
 def test_a_name_is_of_the_dialect_by_its_parts(names: str, expected: bool) -> None:

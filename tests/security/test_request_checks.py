@@ -17,7 +17,7 @@ from panel.models import LoginSession, User
 from panel.security import MAX_FORM_PARTS
 from panel.services.accounts import sessions
 from tests.support.api_clients import PATH, a_key
-from tests.support.factories import LINK, NOON, a_customer, a_tool, an_operator, signed_in
+from tests.support.factories import LINK, NOON, a_customer, a_tool, an_operator, logged_in
 from tests.support.session_cookies import session_cookie
 
 BAD_TEXTS = ("a\x00b", "\x00")
@@ -61,7 +61,7 @@ def test_a_request_names_one_host(app: Flask, host: str | None, status: int, pat
 def test_text_that_cannot_be_stored_is_refused_in_every_field_of_every_form(
     app: Flask, client: FlaskClient, bad: str
 ) -> None:
-    signed_in(client, an_operator())
+    logged_in(client, an_operator())
     asked = addresses(app, "POST")
 
     for path in asked:
@@ -84,7 +84,7 @@ def addresses(app: Flask, method: str) -> list[str]:
 
 @pytest.mark.both_engines
 def test_text_that_cannot_be_stored_is_refused_in_every_query(app: Flask, client: FlaskClient) -> None:
-    signed_in(client, an_operator())
+    logged_in(client, an_operator())
     asked = addresses(app, "GET")
 
     found = {path: client.get(path, query_string={"q": "a\x00b", "tool": "\x00"}).status_code for path in asked}
@@ -180,7 +180,7 @@ def test_an_operators_session_ends_without_use(app: Flask, is_staff: bool, idle:
     client = app.test_client()
     client.set_cookie("session", cookie)
 
-    assert (layers.page_versions(environ) is not None, layers.signed_in(environ) is not None) == (is_in, is_in)
+    assert (layers.page_versions(environ) is not None, layers.logged_in(environ) is not None) == (is_in, is_in)
     assert client.get("/account").status_code == (200 if is_in else 303)
     assert len(sessions.devices(user.id, now=utc_now())) == is_in
 
@@ -193,7 +193,7 @@ def seen_at(user: User) -> object:
 @pytest.mark.parametrize(("path", "counts"), [("/office", True), ("/orders", True), ("/orders/live", False)])
 def test_only_a_person_keeps_an_operators_session_alive(client: FlaskClient, path: str, counts: bool) -> None:
     operator = an_operator()
-    signed_in(client, operator)
+    logged_in(client, operator)
     before = utc_now() - timedelta(hours=1)
     with transaction():
         db.session.execute(update(LoginSession).values(seen_at=before))
@@ -207,7 +207,7 @@ def test_only_a_person_keeps_an_operators_session_alive(client: FlaskClient, pat
 
 def test_a_customers_session_is_not_written_at_each_use(client: FlaskClient) -> None:
     customer = a_customer()
-    signed_in(client, customer, at=NOON)
+    logged_in(client, customer, at=NOON)
     with transaction():
         db.session.execute(update(LoginSession).values(seen_at=NOON, logged_in_at=utc_now()))
 
@@ -217,9 +217,9 @@ def test_a_customers_session_is_not_written_at_each_use(client: FlaskClient) -> 
     assert seen_at(customer) == NOON
 
 
-@pytest.mark.parametrize("path", ["/log-out", "/account/devices/{device}/sign-out"])
+@pytest.mark.parametrize("path", ["/log-out", "/account/devices/{device}/log-out"])
 def test_logging_out_clears_what_the_browser_kept_and_not_the_colors(client: FlaskClient, path: str) -> None:
-    signed_in(client, a_customer())
+    logged_in(client, a_customer())
     client.set_cookie("theme", "dark")
     device = db.session.scalar(select(LoginSession.id))
 

@@ -12,7 +12,7 @@ from panel.models import Order, User
 from panel.services import customer_version
 from panel.services.accounts.sessions import PageVersions
 from panel.services.page_version import page_etag
-from tests.support.factories import a_customer, a_tool, an_order, signed_in
+from tests.support.factories import a_customer, a_tool, an_order, logged_in
 
 pytestmark = pytest.mark.both_engines
 
@@ -22,7 +22,7 @@ def two_alike(app: Flask) -> list[tuple[FlaskClient, Order]]:
     tool = a_tool()
     orders = [an_order(customer=a_customer("100"), tool=tool) for _ in range(2)]
     people = [db.session.get_one(User, order.customer_id) for order in orders]
-    both = [(signed_in(app.test_client(), person), order) for person, order in zip(people, orders, strict=True)]
+    both = [(logged_in(app.test_client(), person), order) for person, order in zip(people, orders, strict=True)]
     _make_alike([person.id for person in people])
     return both
 

@@ -17,7 +17,7 @@ from panel.services.office import providers_view
 from panel.services.platform import audit_runs, canary, checks, measurements, status_page
 from panel.services.platform import current as present
 from panel.services.providers import health as provider_health
-from tests.support.factories import a_customer, a_provider, a_tool, an_operator, an_order, signed_in
+from tests.support.factories import a_customer, a_provider, a_tool, an_operator, an_order, logged_in
 
 HOUR = timedelta(hours=1)
 
@@ -90,7 +90,7 @@ def test_answer_of_a_provider_to_come_is_no_answer() -> None:
 
 
 def test_balance_to_come_is_no_data_and_an_answer_is_an_answer(client: FlaskClient) -> None:
-    provider, office = a_provider("panel_api", name="upstream"), signed_in(client, an_operator())
+    provider, office = a_provider("panel_api", name="upstream"), logged_in(client, an_operator())
     with transaction():
         providers_view.note_balance(provider.id, "12.50 USD", now=utc_now() + HOUR)
     ahead = office.get(f"/office/providers/{provider.id}").text

@@ -3,7 +3,7 @@
 from flask.testing import FlaskClient
 
 
-def is_signed_in(client: FlaskClient) -> bool:
+def is_logged_in(client: FlaskClient) -> bool:
     return client.get("/account").status_code == 200
 
 

@@ -61,7 +61,7 @@ def _a_user(email: str, *, balance: str = "0", role: Role = Role.CUSTOMER) -> Us
     return user
 
 
-def signed_in(
+def logged_in(
     client: FlaskClient, user: User, *, at: datetime | None = None, second_factor: bool | None = None
 ) -> FlaskClient:
     """Log this user in: the client, with a new session.

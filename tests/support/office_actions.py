@@ -220,9 +220,9 @@ ACTIONS: dict[str, tuple[Action, Call]] = {
         lambda w, who: maintenance.close(ends_at=utc_now() + timedelta(hours=2), **WHY, **by(who)),
     ),
     "maintenance.reopen": (Action.RUN_SITE, lambda w, who: maintenance.reopen(**by(who))),
-    "office.account_access.sign_out_everywhere": (
+    "office.account_access.log_out_everywhere": (
         Action.MANAGE_CUSTOMERS,
-        lambda w, who: account_access.sign_out_everywhere(w.customer, **WHY, **by(who)),
+        lambda w, who: account_access.log_out_everywhere(w.customer, **WHY, **by(who)),
     ),
     "office.assignments.assign": (
         Action.SET_ORDERS,

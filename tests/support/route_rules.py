@@ -121,7 +121,7 @@ RULES = {
         POST /account/closing
         GET /account/data
         GET /account/data.zip
-        POST /account/devices/sign-out-elsewhere
+        POST /account/devices/log-out-elsewhere
         GET /account/email
         POST /account/email
         POST /account/email/confirmation
@@ -177,7 +177,7 @@ RULES = {
     **_all(
         Access.OWN,
         """
-        POST /account/devices/<int:session_id>/sign-out
+        POST /account/devices/<int:session_id>/log-out
         POST /account/keys/<int:key_id>/revocation
         GET /account/webhooks/<int:endpoint_id>
         POST /account/webhooks/<int:endpoint_id>/balance-low

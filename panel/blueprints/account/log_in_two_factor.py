@@ -11,7 +11,7 @@ from panel.db import transaction
 from panel.domain.errors import ExpiredForm, PanelError, StaleForm, TooManyTries
 from panel.services.accounts import pending_sessions, sessions, throttles, two_factor, users
 from panel.services.accounts.pending_sessions import PendingLogIn
-from panel.services.accounts.sessions import SignedIn
+from panel.services.accounts.sessions import LoggedIn
 
 bp = Blueprint("log_in_code", __name__)
 
@@ -37,21 +37,21 @@ def log_in() -> ResponseReturnValue:
         # Submit button for the other kind of code: a page that carries a form would lose it on a link.
         return code_page(pending)
     try:
-        signed_in, codes_left = _let_in(pending, request.form.get("code", ""))
+        logged_in, codes_left = _let_in(pending, request.form.get("code", ""))
     except StaleForm:
         return _to_log_in()
     except PanelError as error:
         return _refused(code_page(pending, error), error)
-    auth.set_session_cookie(signed_in)
+    auth.set_session_cookie(logged_in)
     if codes_left is not None:
         flash(
             f"You used a recovery code. {codes_left} of {two_factor.RECOVERY_CODES} are left. If your app is lost, "
             "replace it now: Account, then Two-factor authentication."
         )
-    return auth.after_log_in(signed_in)
+    return auth.after_log_in(logged_in)
 
 
-def _let_in(pending: PendingLogIn, code: str) -> tuple[SignedIn, int | None]:
+def _let_in(pending: PendingLogIn, code: str) -> tuple[LoggedIn, int | None]:
     """Log in; returns the remaining recovery codes if one was used. Raises StaleForm if the pending session expired."""
     with transaction():
         device = known_devices.device_name(pending.user_id)
@@ -64,10 +64,10 @@ def _let_in(pending: PendingLogIn, code: str) -> tuple[SignedIn, int | None]:
         if user.closed_at is not None or not pending_sessions.finish(pending.pending_id):
             raise _TOO_LATE
         throttles.forget(tries)
-        signed_in = sessions.log_in(
+        logged_in = sessions.log_in(
             user, device=auth.device(), network=auth.network(), has_shown_second_factor=True, now=utc_now()
         )
-    return signed_in, codes_left
+    return logged_in, codes_left
 
 
 def log_in_again(error: ExpiredForm) -> ResponseReturnValue:

@@ -15,7 +15,7 @@ from panel.domain.errors import BadCredentials, BadInput, EmailTaken, ExpiredFor
 from panel.models import LinkPurpose
 from panel.services.accounts import email_changes, email_links, hashing_turns, sessions, throttles, two_factor, users
 from panel.services.accounts.pending_sessions import PendingLogIn
-from panel.services.accounts.sessions import SignedIn
+from panel.services.accounts.sessions import LoggedIn
 from panel.services.mail import security_alerts
 from panel.services.money import deposits
 from panel.services.payments import methods
@@ -41,11 +41,11 @@ def sign_up() -> ResponseReturnValue:
     if current_user.is_authenticated:
         return redirect(auth.next_path(), code=303)
     try:
-        signed_in = _open_account(request.form.get("email", ""), request.form.get("password", ""))
+        logged_in = _open_account(request.form.get("email", ""), request.form.get("password", ""))
     except PanelError as error:
         return _refused(_sign_up_page(error), error)
-    auth.set_session_cookie(signed_in)
-    return redirect(auth.redirect_path(signed_in, welcome.PATH), code=303)
+    auth.set_session_cookie(logged_in)
+    return redirect(auth.redirect_path(logged_in, welcome.PATH), code=303)
 
 
 def sign_up_again(error: ExpiredForm) -> ResponseReturnValue:
@@ -56,7 +56,7 @@ def sign_up_again(error: ExpiredForm) -> ResponseReturnValue:
 
 
 @hashing_turns.turn()
-def _open_account(email: str, password: str) -> SignedIn | PendingLogIn:
+def _open_account(email: str, password: str) -> LoggedIn | PendingLogIn:
     email = users.normalize_email(email)
     users.check_new_password(password, email=email, site_name=app_context.settings().site_name)
     with transaction():
@@ -95,16 +95,16 @@ def log_in() -> ResponseReturnValue:
     if current_user.is_authenticated:
         return auth.after_log_in(current_user)
     try:
-        signed_in = _let_in(request.form.get("email", ""), request.form.get("password", ""))
+        logged_in = _let_in(request.form.get("email", ""), request.form.get("password", ""))
     except PanelError as error:
         return _refused(auth.log_in_page(error), error)
-    auth.set_session_cookie(signed_in)
-    if isinstance(signed_in, SignedIn):
-        return auth.after_log_in(signed_in)
+    auth.set_session_cookie(logged_in)
+    if isinstance(logged_in, LoggedIn):
+        return auth.after_log_in(logged_in)
     if kept_forms.carried():
         # A redirect would lose the form that the page carries.
-        return log_in_two_factor.code_page(signed_in)
-    return redirect(auth.redirect_path(signed_in), code=303)
+        return log_in_two_factor.code_page(logged_in)
+    return redirect(auth.redirect_path(logged_in), code=303)
 
 
 def log_in_again(error: ExpiredForm) -> ResponseReturnValue:
@@ -115,7 +115,7 @@ def log_in_again(error: ExpiredForm) -> ResponseReturnValue:
 
 
 @hashing_turns.turn()
-def _let_in(email: str, password: str) -> SignedIn | PendingLogIn:
+def _let_in(email: str, password: str) -> LoggedIn | PendingLogIn:
     if not email.strip():
         raise BadInput("The email is missing.", field="email")
     if not password:
@@ -180,17 +180,17 @@ def _change_password(current: str, password: str) -> None:
         security_alerts.password_changed(current_user.id, now=utc_now())
 
 
-@bp.post("/account/devices/sign-out-elsewhere")
+@bp.post("/account/devices/log-out-elsewhere")
 @login_required
-def sign_out_elsewhere() -> ResponseReturnValue:
+def log_out_elsewhere() -> ResponseReturnValue:
     with transaction():
         sessions.end_others(current_user.id, keep=current_user.session_id, now=utc_now())
     return redirect(url_for("accounts.show", done="elsewhere"), code=303)
 
 
-@bp.post("/account/devices/<int:session_id>/sign-out")
+@bp.post("/account/devices/<int:session_id>/log-out")
 @login_required
-def sign_out_device(session_id: int) -> ResponseReturnValue:
+def log_out_device(session_id: int) -> ResponseReturnValue:
     with transaction():
         was_there = sessions.end_session(session_id, user_id=current_user.id, now=utc_now())
     if not was_there:

@@ -22,7 +22,7 @@ from panel.domain.errors import ExpiredForm
 from panel.security import reject_cross_site_requests
 from panel.security.request_checks import check_fields
 from panel.services.accounts import users
-from panel.services.accounts.sessions import SignedIn
+from panel.services.accounts.sessions import LoggedIn
 
 PREFIX = "/office"
 READS = {"GET"}
@@ -115,7 +115,7 @@ def require_operator() -> ResponseReturnValue | None:
     return redirect(url_for("second_factor.show", next=wanted), code=303)
 
 
-def _check_role(person: SignedIn) -> None:
+def _check_role(person: LoggedIn) -> None:
     # Without an endpoint it is a 404 or a 405, which Flask raises next.
     if request.endpoint is not None:
         action = _actions(current_app).get(request.endpoint)

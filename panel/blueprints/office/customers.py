@@ -155,12 +155,12 @@ def confirm_email(customer_id: int) -> ResponseReturnValue:
     return redirect(url_for("office_customers.show", customer_id=customer_id), code=303)
 
 
-@bp.post("/customers/<int:customer_id>/sign-out")
-def sign_out(customer_id: int) -> ResponseReturnValue:
+@bp.post("/customers/<int:customer_id>/log-out")
+def log_out(customer_id: int) -> ResponseReturnValue:
     user = _found(customer_id)
     try:
         with transaction():
-            count = account_access.sign_out_everywhere(
+            count = account_access.log_out_everywhere(
                 customer_id, reason=typed("reason"), actor=operator().email, now=utc_now()
             )
     except PanelError as error:

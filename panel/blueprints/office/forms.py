@@ -12,15 +12,15 @@ from panel.blueprints.shared.template_globals import me
 from panel.domain.errors import BadInput, PanelError
 from panel.domain.lists.list_filters import MAX_ID
 from panel.domain.money import NANOS_PER_UNIT
-from panel.services.accounts.sessions import SignedIn
+from panel.services.accounts.sessions import LoggedIn
 
 _MOMENT = re.compile(r"(\d{4}-\d{2}-\d{2})[T ](\d{2}:\d{2})(?::\d{2})?", re.ASCII)
 _KEY = re.compile(r"[0-9a-f]{24}", re.ASCII)
 
 
-def operator() -> SignedIn:
+def operator() -> LoggedIn:
     """The logged-in operator. `require_operator` guarantees that there is one."""
-    return cast(SignedIn, me())
+    return cast(LoggedIn, me())
 
 
 def number(text: str) -> int | None:

@@ -29,7 +29,7 @@ def show() -> ResponseReturnValue:
     now = utc_now()
     return render_template(
         "styles/show.html",
-        signed_in=True,
+        logged_in=True,
         me=SimpleNamespace(email=EMAIL, has_confirmed_email=True),
         my_balance_nanos=lambda: BALANCE_NANOS,
         my_incidents=lambda: [

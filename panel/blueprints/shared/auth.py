@@ -31,7 +31,7 @@ from panel.domain.errors import BadInput, PanelError
 from panel.models import User
 from panel.services.accounts import email_confirmation, hashing_turns, pending_sessions, sessions, throttles, users
 from panel.services.accounts.pending_sessions import PendingLogIn
-from panel.services.accounts.sessions import TOKEN_KEY, SignedIn
+from panel.services.accounts.sessions import TOKEN_KEY, LoggedIn
 from panel.services.stored_settings import live as live_settings
 
 View = TypeVar("View", bound=Callable[..., Any])
@@ -71,8 +71,8 @@ def init_app(app: Flask) -> None:
     app.after_request(_end)
 
 
-def _load(token: str) -> SignedIn | None:
-    read: SignedIn | None = request.environ.get(sessions.SIGNED_IN)
+def _load(token: str) -> LoggedIn | None:
+    read: LoggedIn | None = request.environ.get(sessions.LOGGED_IN)
     person = read if read is not None and read.token == token else sessions.find_committed(token, now=utc_now())
     if person is not None:
         live_settings.follow(person.catalogue_version)
@@ -82,7 +82,7 @@ def _load(token: str) -> SignedIn | None:
 def _end(response: Response) -> Response:
     """Update the last use of an operator's session, and clear the browser's cache after a logout."""
     person = g.get("_login_user")
-    if isinstance(person, SignedIn) and person.is_use_due:
+    if isinstance(person, LoggedIn) and person.is_use_due:
         # Polls don't extend a session. A streamed response is still reading, so the next request is recorded instead.
         is_poll = request.method == "GET" and wants_fragment()
         if not is_poll and not response.is_streamed:
@@ -92,7 +92,7 @@ def _end(response: Response) -> Response:
     return response
 
 
-def begin_session(user: User) -> SignedIn | PendingLogIn:
+def begin_session(user: User) -> LoggedIn | PendingLogIn:
     """Create a session, or a pending session when a two-factor code is needed, inside the caller's transaction.
 
     Call `set_session_cookie` with the result, then redirect to `redirect_path`.
@@ -103,7 +103,7 @@ def begin_session(user: User) -> SignedIn | PendingLogIn:
     return sessions.log_in(user, device=device(), network=network(), now=utc_now())
 
 
-def set_session_cookie(whom: SignedIn | PendingLogIn) -> None:
+def set_session_cookie(whom: LoggedIn | PendingLogIn) -> None:
     """Replace the session cookie after a correct password or code; nothing of the old session is kept."""
     session.clear()
     if isinstance(whom, PendingLogIn):
@@ -117,7 +117,7 @@ def set_session_cookie(whom: SignedIn | PendingLogIn) -> None:
     session.pop("_fresh", None)
 
 
-def redirect_path(whom: SignedIn | PendingLogIn, default: str = AFTER_LOG_IN) -> str:
+def redirect_path(whom: LoggedIn | PendingLogIn, default: str = AFTER_LOG_IN) -> str:
     """Redirect target after a login: the code page if a code is needed, otherwise `next` or the default.
 
     Operators go to the office, which asks them to set up two-factor authentication first.
@@ -134,7 +134,7 @@ def pending_session() -> PendingLogIn | None:
 
 
 @hashing_turns.turn()
-def require_password(user: SignedIn, typed: str, *, field: str = "current_password") -> None:
+def require_password(user: LoggedIn, typed: str, *, field: str = "current_password") -> None:
     """Check the current password again. Raises BadInput or TooManyTries. Opens its own transactions."""
     with transaction():
         tries = throttles.count_own_password(user.session_id, now=utc_now())
@@ -187,7 +187,7 @@ def is_local_page(text: str) -> bool:
     return not parts.scheme and not parts.netloc and parts.path not in _NOT_AFTER_LOG_IN
 
 
-def after_log_in(whom: SignedIn, default: str = AFTER_LOG_IN) -> ResponseReturnValue:
+def after_log_in(whom: LoggedIn, default: str = AFTER_LOG_IN) -> ResponseReturnValue:
     """The form that was sent while logged out, as it was typed, otherwise a redirect to the page asked for."""
     again = kept_forms.shown_again(whom)
     if again is not None:

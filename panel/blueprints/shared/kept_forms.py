@@ -21,7 +21,7 @@ from panel.clock import utc_now
 from panel.domain.errors import ExpiredForm, PanelError
 from panel.security import encryption
 from panel.services.accounts import sessions
-from panel.services.accounts.sessions import SignedIn
+from panel.services.accounts.sessions import LoggedIn
 
 Renderer = Callable[[ExpiredForm], ResponseReturnValue]
 
@@ -82,7 +82,7 @@ def carried() -> str:
     return text if len(text) <= 2 * MAX_CHARACTERS else ""
 
 
-def shown_again(person: SignedIn) -> Response | None:
+def shown_again(person: LoggedIn) -> Response | None:
     """The carried form for the person who has just logged in; None if it can't be shown to this person."""
     form = _read(carried())
     if form is None or form.owner_id not in (None, person.id):

@@ -5,42 +5,42 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """A link in the header, a menu or the footer. `signed_in` and `operators` limit who sees it."""
+    """A link in the header, a menu or the footer. `logged_in` and `operators` limit who sees it."""
 
     path: str
     label: str
-    signed_in: bool | None = None
+    logged_in: bool | None = None
     operators: bool = False
 
 
 BAR = (
-    Link("/orders", "Orders", signed_in=True),
-    Link("/orders/new", "New order", signed_in=True),
+    Link("/orders", "Orders", logged_in=True),
+    Link("/orders/new", "New order", logged_in=True),
     Link("/tools", "Tools"),
-    Link("/order-statuses", "Order statuses", signed_in=False),
-    Link("/faq", "FAQ", signed_in=False),
-    Link("/api", "API", signed_in=False),
-    Link("/platform-status", "Platform status", signed_in=False),
-    Link("/office", "Office", signed_in=True, operators=True),
-    Link("/log-in", "Log in", signed_in=False),
+    Link("/order-statuses", "Order statuses", logged_in=False),
+    Link("/faq", "FAQ", logged_in=False),
+    Link("/api", "API", logged_in=False),
+    Link("/platform-status", "Platform status", logged_in=False),
+    Link("/office", "Office", logged_in=True, operators=True),
+    Link("/log-in", "Log in", logged_in=False),
 )
 # The customer's Help menu in the bar.
 HELP = (
-    Link("/getting-started", "Getting started", signed_in=True),
-    Link("/order-statuses", "Order statuses", signed_in=True),
-    Link("/faq", "FAQ", signed_in=True),
-    Link("/platform-status", "Platform status", signed_in=True),
-    Link("/tickets", "Tickets", signed_in=True),
+    Link("/getting-started", "Getting started", logged_in=True),
+    Link("/order-statuses", "Order statuses", logged_in=True),
+    Link("/faq", "FAQ", logged_in=True),
+    Link("/platform-status", "Platform status", logged_in=True),
+    Link("/tickets", "Tickets", logged_in=True),
 )
 # The account menu in the bar, under the customer's email.
 ACCOUNT = (
-    Link("/balance/add", "Add funds", signed_in=True),
-    Link("/balance/statement", "Statement", signed_in=True),
-    Link("/orders/mass", "Mass order", signed_in=True),
-    Link("/account/keys", "API keys", signed_in=True),
-    Link("/account/webhooks", "Webhooks", signed_in=True),
-    Link("/account", "Security", signed_in=True),
-    Link("/account/notices", "Notifications", signed_in=True),
+    Link("/balance/add", "Add funds", logged_in=True),
+    Link("/balance/statement", "Statement", logged_in=True),
+    Link("/orders/mass", "Mass order", logged_in=True),
+    Link("/account/keys", "API keys", logged_in=True),
+    Link("/account/webhooks", "Webhooks", logged_in=True),
+    Link("/account", "Security", logged_in=True),
+    Link("/account/notices", "Notifications", logged_in=True),
 )
 FOOTER = (
     (
@@ -82,11 +82,11 @@ FOOTER = (
     (
         "Your account",
         (
-            Link("/orders", "Your orders", signed_in=True),
-            Link("/balance", "Balance", signed_in=True),
-            Link("/account", "Account", signed_in=True),
-            Link("/log-in", "Log in", signed_in=False),
-            Link("/sign-up", "Sign up", signed_in=False),
+            Link("/orders", "Your orders", logged_in=True),
+            Link("/balance", "Balance", logged_in=True),
+            Link("/account", "Account", logged_in=True),
+            Link("/log-in", "Log in", logged_in=False),
+            Link("/sign-up", "Sign up", logged_in=False),
         ),
     ),
 )

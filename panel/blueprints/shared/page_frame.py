@@ -104,13 +104,13 @@ def bar_links() -> list[Link]:
 
 def _links() -> FrameLinks:
     person = me()
-    is_signed_in, is_staff = person is not None, person is not None and person.is_staff
+    is_logged_in, is_staff = person is not None, person is not None and person.is_staff
 
     def shown(links: tuple[Link, ...]) -> list[Link]:
         return [
             link
             for link in links
-            if link.signed_in in (None, is_signed_in) and (is_staff or not link.operators) and has_page(link.path)
+            if link.logged_in in (None, is_logged_in) and (is_staff or not link.operators) and has_page(link.path)
         ]
 
     footer = [(heading, found) for heading, links in FOOTER if (found := shown(links))]

@@ -18,7 +18,7 @@ from panel.domain import formatting, links, money, status_diagram
 from panel.domain.status import Status
 from panel.security import push_address
 from panel.security.request_identity import theme_of
-from panel.services.accounts.sessions import SignedIn
+from panel.services.accounts.sessions import LoggedIn
 from panel.services.money import ledger
 from panel.services.stored_settings import logo
 from panel.settings import Settings
@@ -63,7 +63,7 @@ def init_app(app: Flask) -> None:
         push_url=lambda: _push_url(settings),
         topic_url=lambda topic, *, seen: push_address.url(settings, seen=seen, topic=topic),
         lifecycle_drawing=status_diagram.drawing,
-        signed_in=LocalProxy(lambda: me() is not None),
+        logged_in=LocalProxy(lambda: me() is not None),
         me=LocalProxy(me),
         my_balance_nanos=my_balance_nanos,
         canonical=LocalProxy(lambda: settings.public_url + request.path),
@@ -80,7 +80,7 @@ def _page_values(settings: Settings) -> dict[str, object]:
     person, in_force = me(), app_context.settings()
     return {
         "me": person,
-        "signed_in": person is not None,
+        "logged_in": person is not None,
         "site_name": in_force.site_name,
         "theme": theme_of(request.environ),
         "canonical": settings.public_url + request.path,
@@ -93,7 +93,7 @@ def contact_email() -> str:
     return settings.contact_email or settings.support_email
 
 
-def me() -> SignedIn | None:
+def me() -> LoggedIn | None:
     """The logged-in user, or None."""
     if not has_request_context():
         return None

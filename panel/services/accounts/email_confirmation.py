@@ -13,7 +13,7 @@ from panel.domain.errors import ActionRefused, EmailNotConfirmed, NotFound, Stal
 from panel.models import User
 from panel.services import audit_log, customer_version
 from panel.services.accounts import sessions, users
-from panel.services.accounts.sessions import SignedIn
+from panel.services.accounts.sessions import LoggedIn
 from panel.services.closed_accounts import check_open
 from panel.services.money import ledger
 
@@ -28,7 +28,7 @@ def hold_confirmed(user_id: int) -> None:
         raise EmailNotConfirmed(NOT_YET)
 
 
-def hold_own(person: SignedIn, *, now: datetime) -> None:
+def hold_own(person: LoggedIn, *, now: datetime) -> None:
     """Lock the user's own account, and check again whether this device is still logged in.
 
     A password reset may have ended the session: a request sent just before must not take effect after it. Raises

@@ -22,8 +22,8 @@ from panel.services.mail import security_alerts
 # Key of the token in the session cookie; Flask-Login uses this name.
 TOKEN_KEY = "_user_id"  # noqa: S105
 # WSGI environ key under which the middleware passes on the user it has already read.
-SIGNED_IN = "panel.signed_in"
-READER = "panel.signed_in_reader"
+LOGGED_IN = "panel.logged_in"
+READER = "panel.logged_in_reader"
 LASTS = timedelta(days=30)
 # Idle timeout of operators' sessions. Automatic polling doesn't count as use.
 OPERATORS_IDLE = timedelta(hours=12)
@@ -45,7 +45,7 @@ class PageVersions:
 
 
 @dataclass(frozen=True, slots=True)
-class SignedIn:
+class LoggedIn:
     """The logged-in user and device, with the interface Flask-Login expects of a user."""
 
     token: str
@@ -130,13 +130,13 @@ def token_hash(token: str) -> str:
     return hashlib.sha256(token.encode()).hexdigest()
 
 
-def find(token: str, *, now: datetime) -> SignedIn | None:
+def find(token: str, *, now: datetime) -> LoggedIn | None:
     """The user of this token; None if the session has ended or is older than 30 days."""
     row = db.session.execute(FIND, {"token_hash": token_hash(token), **time_bounds(now)}).first()
     return None if row is None else from_row(token, tuple(row))
 
 
-def find_committed(token: str, *, now: datetime) -> SignedIn | None:
+def find_committed(token: str, *, now: datetime) -> LoggedIn | None:
     """As `find`, in a fraction of its time, for the start of a request: it doesn't see what a transaction changes."""
     rows = committed_reader()({"token_hash": token_hash(token), **time_bounds(now)})
     if rows is None:
@@ -149,7 +149,7 @@ def committed_reader() -> Reader:
     return app_context.once_per_app(READER, lambda: reader(db.engine, FIND))
 
 
-def as_seen_by(user_id: int) -> SignedIn | None:
+def as_seen_by(user_id: int) -> LoggedIn | None:
     """The person with this account, for pages that staff look at in their place: without a session of theirs."""
     columns = (USERS.c.email, USERS.c.role, USERS.c.state_version, CATALOGUE.c.version, ACCOUNTS.c.balance_nanos)
     row = db.session.execute(
@@ -161,7 +161,7 @@ def as_seen_by(user_id: int) -> SignedIn | None:
     if row is None:
         return None
     email, role, state, catalogue, balance_nanos, has_confirmed_email = row
-    return SignedIn(
+    return LoggedIn(
         "", user_id, email, Role(role), state, 0, catalogue, balance_nanos, False, bool(has_confirmed_email), False
     )
 
@@ -171,12 +171,12 @@ def owner_id(token: str) -> int | None:
     return db.session.scalar(select(LoginSession.user_id).where(LoginSession.token_hash == token_hash(token)))
 
 
-def from_row(token: str, row: tuple[Any, ...]) -> SignedIn:
+def from_row(token: str, row: tuple[Any, ...]) -> LoggedIn:
     """Build the user from a raw driver row of `FIND`; SQLite returns integers for booleans."""
     *columns, has_second_factor, has_confirmed_email, is_use_due = row
     user_id, email, role, state, session_id, catalogue, balance_nanos = columns
     facts = map(bool, (has_second_factor, has_confirmed_email, is_use_due))
-    return SignedIn(token, user_id, email, Role(role), state, session_id, catalogue, balance_nanos, *facts)
+    return LoggedIn(token, user_id, email, Role(role), state, session_id, catalogue, balance_nanos, *facts)
 
 
 def check_not_disabled(user: User) -> None:
@@ -189,7 +189,7 @@ def check_not_disabled(user: User) -> None:
         )
 
 
-def log_in(user: User, *, device: str, network: str, has_shown_second_factor: bool = False, now: datetime) -> SignedIn:
+def log_in(user: User, *, device: str, network: str, has_shown_second_factor: bool = False, now: datetime) -> LoggedIn:
     """Start a session with a new token. With two-factor authentication the session must have passed it."""
     check_not_disabled(user)
     token = secrets.token_urlsafe(32)
@@ -205,10 +205,10 @@ def log_in(user: User, *, device: str, network: str, has_shown_second_factor: bo
     db.session.add(row)
     db.session.flush()
     security_alerts.new_device(user.id, session_id=row.id, device=device, network=network, now=now)
-    signed_in = find(token, now=now)
-    if signed_in is None:
-        raise ValueError(f"user {user.id} can't be signed in this way")
-    return signed_in
+    logged_in = find(token, now=now)
+    if logged_in is None:
+        raise ValueError(f"user {user.id} can't be logged in this way")
+    return logged_in
 
 
 def note_use(session_id: int, *, now: datetime) -> None:

@@ -39,7 +39,7 @@ def forget_all() -> None:
     execute_write(delete(KNOWN))
 
 
-def forget_nobodys() -> None:
+def forget_accounts_without_mails() -> None:
     """Delete those of accounts that get no such mails: closed ones, and the staff's."""
-    nobodys = select(User.id).where(or_(User.closed_at.is_not(None), User.role != Role.CUSTOMER))
-    execute_write(delete(KNOWN).where(KNOWN.c.user_id.in_(nobodys)))
+    without_mails = select(User.id).where(or_(User.closed_at.is_not(None), User.role != Role.CUSTOMER))
+    execute_write(delete(KNOWN).where(KNOWN.c.user_id.in_(without_mails)))

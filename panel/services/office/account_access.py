@@ -62,7 +62,7 @@ def apply(change: AccessChange, *, now: datetime) -> None:
     _record(_LOGGED_AS.get(change.kind, "role"), user.id, reason, actor=change.actor, now=now)
 
 
-def sign_out_everywhere(customer_id: int, *, reason: str, actor: str, now: datetime) -> int:
+def log_out_everywhere(customer_id: int, *, reason: str, actor: str, now: datetime) -> int:
     """Log out every device of this account; returns how many there were.
 
     Raises NotFound or BadInput, and RoleNotAllowed for an account of the staff unless the actor manages it.

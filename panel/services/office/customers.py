@@ -120,7 +120,7 @@ def search(text: str, *, after: int | None, size: int | None = None) -> Customer
     """Accounts with this id, or with this text in their email; without a text, all but the test customer."""
     size = size or PAGE_SIZE
     placed = select(func.sum(OrderCount.orders)).where(OrderCount.customer_id == User.id).scalar_subquery()
-    signed_in = select(func.max(LoginSession.seen_at)).where(LoginSession.user_id == User.id).scalar_subquery()
+    logged_in = select(func.max(LoginSession.seen_at)).where(LoginSession.user_id == User.id).scalar_subquery()
     used = select(func.max(ApiKey.used_at)).where(ApiKey.user_id == User.id).scalar_subquery()
     statement: Select[*tuple[Any, ...]] = select(
         User.id,
@@ -129,7 +129,7 @@ def search(text: str, *, after: int | None, size: int | None = None) -> Customer
         User.disabled_at,
         ACCOUNTS.c.balance_nanos,
         func.coalesce(placed, 0),
-        signed_in,
+        logged_in,
         used,
     ).join(ACCOUNTS, ACCOUNTS.c.user_id == User.id)
     if text:
@@ -147,8 +147,8 @@ def search(text: str, *, after: int | None, size: int | None = None) -> Customer
 
 
 def _row(*columns: Any) -> CustomerRow:
-    customer_id, email, role, disabled_at, balance_nanos, placed, signed_in, used = columns
-    seen_at = max(filter(None, (signed_in, used)), default=None)
+    customer_id, email, role, disabled_at, balance_nanos, placed, logged_in, used = columns
+    seen_at = max(filter(None, (logged_in, used)), default=None)
     return CustomerRow(customer_id, email, Role(role), disabled_at, balance_nanos, int(placed), seen_at)
 
 

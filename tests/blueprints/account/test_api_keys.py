@@ -11,7 +11,7 @@ from panel.db import db
 from panel.models import ApiKey
 from panel.services.api import keys as api_keys
 from tests.support.api_clients import Caller, a_key
-from tests.support.factories import NOON, a_customer, signed_in
+from tests.support.factories import NOON, a_customer, logged_in
 
 KEY = re.compile(r"smm_[A-Za-z0-9_-]{43}")
 
@@ -29,7 +29,7 @@ def keys() -> list[ApiKey]:
 
 
 def test_key_is_shown_once_and_works(client: FlaskClient) -> None:
-    signed_in(client, a_customer("1.00"))
+    logged_in(client, a_customer("1.00"))
 
     made = client.post("/account/keys", data=form_of(client, networks="203.0.113.7, 127.0.0.0/8"))
 
@@ -47,7 +47,7 @@ def test_key_is_shown_once_and_works(client: FlaskClient) -> None:
 
 
 def test_form_sent_again_makes_no_second_key_and_shows_none(client: FlaskClient) -> None:
-    signed_in(client, a_customer())
+    logged_in(client, a_customer())
     form = form_of(client)
     client.post("/account/keys", data=form)
 
@@ -75,7 +75,7 @@ def test_form_sent_again_makes_no_second_key_and_shows_none(client: FlaskClient)
 def test_wrong_form_makes_no_key_and_keeps_what_was_typed(
     client: FlaskClient, fields: dict[str, str], words: str
 ) -> None:
-    signed_in(client, a_customer())
+    logged_in(client, a_customer())
 
     answer = client.post("/account/keys", data=form_of(client, **fields))
 
@@ -89,7 +89,7 @@ def test_twenty_keys_are_the_most(client: FlaskClient) -> None:
     customer = a_customer()
     for _ in range(20):
         a_key(customer)
-    signed_in(client, customer)
+    logged_in(client, customer)
 
     answer = client.post("/account/keys", data=form_of(client))
 
@@ -100,7 +100,7 @@ def test_twenty_keys_are_the_most(client: FlaskClient) -> None:
 def test_revoked_key_is_refused_at_once(client: FlaskClient) -> None:
     customer = a_customer()
     key, other = a_key(customer), a_key(customer, name="Other")
-    signed_in(client, customer)
+    logged_in(client, customer)
     assert "Never" in client.get("/account/keys").text
     Caller(client, key).call("balance")
     assert client.get("/account/keys").text.count("Never") == 1
@@ -116,7 +116,7 @@ def test_revoked_key_is_refused_at_once(client: FlaskClient) -> None:
 
 def test_keys_of_others_are_out_of_reach(client: FlaskClient) -> None:
     key = a_key(a_customer(), name="Secret shop")
-    signed_in(client, a_customer())
+    logged_in(client, a_customer())
 
     assert client.post(f"/account/keys/{keys()[0].id}/revocation").status_code == 404
     assert "Secret shop" not in client.get("/account/keys").text
@@ -125,7 +125,7 @@ def test_keys_of_others_are_out_of_reach(client: FlaskClient) -> None:
 
 def test_keys_are_asked_for_after_log_in_only(client: FlaskClient, csrf: None) -> None:
     assert client.get("/account/keys").location == "/log-in?next=/account/keys"
-    signed_in(client, a_customer())
+    logged_in(client, a_customer())
     assert client.post("/account/keys", data={"name": "x"}).status_code == 403
     assert 'href="/account/keys"' in client.get("/account").text
     page = client.get("/account/keys")
@@ -158,7 +158,7 @@ def test_two_keys_are_never_alike() -> None:
 
 def test_read_only_key_reads_but_places_cancels_and_refills_nothing(client: FlaskClient) -> None:
     customer = a_customer("10.00")
-    signed_in(client, customer)
+    logged_in(client, customer)
 
     made = client.post("/account/keys", data=form_of(client, scope="read"))
 
@@ -185,7 +185,7 @@ def test_read_only_key_reads_but_places_cancels_and_refills_nothing(client: Flas
     ],
 )
 def test_wrong_cap_or_scope_makes_no_key(client: FlaskClient, fields: dict[str, str], words: str) -> None:
-    signed_in(client, a_customer())
+    logged_in(client, a_customer())
 
     answer = client.post("/account/keys", data=form_of(client, **fields))
 

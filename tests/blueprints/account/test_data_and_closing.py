@@ -28,8 +28,8 @@ from tests.support.factories import (
     a_customer,
     an_operator,
     an_order,
+    logged_in,
     reload,
-    signed_in,
     with_second_factor,
 )
 
@@ -88,7 +88,7 @@ def a_full_customer() -> tuple[User, list[str]]:
 
 def test_archive_holds_everything_of_theirs_and_no_secret(client: FlaskClient) -> None:
     user, secrets = a_full_customer()
-    signed_in(client, user, second_factor=True)
+    logged_in(client, user, second_factor=True)
 
     files = archive(client)
 
@@ -113,7 +113,7 @@ def test_archive_holds_everything_of_theirs_and_no_secret(client: FlaskClient) -
 
 def test_tables_open_in_a_spreadsheet_as_text_and_say_the_same_as_the_json(client: FlaskClient) -> None:
     user, _secrets = a_full_customer()
-    signed_in(client, user, second_factor=True)
+    logged_in(client, user, second_factor=True)
 
     files = archive(client)
 
@@ -129,7 +129,7 @@ def test_tables_open_in_a_spreadsheet_as_text_and_say_the_same_as_the_json(clien
 def test_nothing_of_another_customer_is_in_it(client: FlaskClient) -> None:
     a_full_customer()
     stranger = a_customer("7", email="grace@example.com")
-    signed_in(client, stranger)
+    logged_in(client, stranger)
 
     files = archive(client)
 
@@ -145,7 +145,7 @@ def test_long_tables_come_in_batches_and_whole(client: FlaskClient, monkeypatch:
     monkeypatch.setattr(data_export, "ROWS_AT_ONCE", 3)
     user = a_customer("100")
     numbers = [an_order(customer=user, quantity=10 + number).id for number in range(7)]
-    signed_in(client, user)
+    logged_in(client, user)
 
     assert [order["number"] for order in everything(client)["orders"]] == numbers
 
@@ -157,8 +157,8 @@ def close(client: FlaskClient, **form: str) -> TestResponse:
 def test_closing_logs_out_says_so_and_leaves_no_way_back(client: FlaskClient, app: Flask) -> None:
     user = a_customer("0")
     email = user.email
-    other = signed_in(app.test_client(), user)
-    signed_in(client, user)
+    other = logged_in(app.test_client(), user)
+    logged_in(client, user)
     assert "Nothing. You have no orders in progress" in client.get("/account/closing").text
 
     answer = close(client)
@@ -173,7 +173,7 @@ def test_closing_logs_out_says_so_and_leaves_no_way_back(client: FlaskClient, ap
 def test_closing_takes_password_and_code(client: FlaskClient) -> None:
     user = a_customer("0")
     secret = with_second_factor(user)
-    signed_in(client, user, second_factor=True)
+    logged_in(client, user, second_factor=True)
     assert 'name="code"' in client.get("/account/closing").text
 
     assert close(client, current_password="wrong").status_code == 422
@@ -186,7 +186,7 @@ def test_closing_takes_password_and_code(client: FlaskClient) -> None:
 def test_each_reason_against_closing_is_explained(client: FlaskClient) -> None:
     user = a_customer("1.00")
     an_order(customer=user, quantity=100, price="1")
-    signed_in(client, user)
+    logged_in(client, user)
 
     page = client.get("/account/closing").text
 
@@ -198,7 +198,7 @@ def test_each_reason_against_closing_is_explained(client: FlaskClient) -> None:
 
 def test_rest_of_a_balance_is_given_up_as_it_was_shown(client: FlaskClient) -> None:
     user = a_customer("0.03")
-    signed_in(client, user)
+    logged_in(client, user)
     page = client.get("/account/closing").text
     assert "I give up the $0.03 on my balance" in page and 'name="balance" value="30000000"' in page
 
@@ -209,7 +209,7 @@ def test_rest_of_a_balance_is_given_up_as_it_was_shown(client: FlaskClient) -> N
 
 
 def test_operator_learns_that_their_account_is_not_closed_here(client: FlaskClient) -> None:
-    signed_in(client, an_operator())
+    logged_in(client, an_operator())
 
     assert "can't be closed here" in client.get("/account/closing").text
     assert close(client).status_code in (409, 422)
@@ -218,6 +218,6 @@ def test_operator_learns_that_their_account_is_not_closed_here(client: FlaskClie
 @pytest.mark.parametrize("path", ["/account/data", "/account/data.zip", "/account/closing"])
 def test_pages_are_private(client: FlaskClient, path: str) -> None:
     assert client.get(path).location.startswith("/log-in")
-    signed_in(client, a_customer())
+    logged_in(client, a_customer())
 
     assert client.get(path).headers["Cache-Control"] == "no-store"

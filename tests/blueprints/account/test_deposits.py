@@ -15,7 +15,7 @@ from panel.models import Mail, User
 from panel.services.money import deposits, ledger, own_deposits
 from panel.services.orders import placing, waiting_order
 from panel.services.orders.waiting_order import WaitingOrder
-from tests.support.factories import LINK, NOON, a_customer, a_tool, signed_in
+from tests.support.factories import LINK, NOON, a_customer, a_tool, logged_in
 
 
 def requested(customer: User, amount: str = "25.5") -> str:
@@ -33,7 +33,7 @@ def confirm(reference: str, amount: str) -> int:
 def test_an_amount_leads_to_a_page_with_reference_and_instructions(client: FlaskClient, amount: str) -> None:
     customer = a_customer("0")
     (current_app.config["PANEL"].instance / "payment.txt").write_text("Transfer to <Bank 12>.")
-    signed_in(client, customer)
+    logged_in(client, customer)
 
     answer = client.post("/balance/add", data={"amount": amount})
 
@@ -48,14 +48,14 @@ def test_an_amount_leads_to_a_page_with_reference_and_instructions(client: Flask
 
 
 def test_amounts_are_offered_as_buttons_that_need_no_script(client: FlaskClient) -> None:
-    page = signed_in(client, a_customer("0")).get("/balance/add").text
+    page = logged_in(client, a_customer("0")).get("/balance/add").text
 
     values = re.findall(r'<button class="button" data-kind="quiet" type="submit" name="amount" value="([^"]+)"', page)
     assert [money.parse_nanos(value) for value in values] == list(deposits.QUICK_AMOUNTS)
 
 
 def test_without_instructions_the_page_says_so(client: FlaskClient) -> None:
-    page = signed_in(client, a_customer("0")).get("/balance/add").text
+    page = logged_in(client, a_customer("0")).get("/balance/add").text
 
     assert "No payment instructions are published yet." in page
 
@@ -64,7 +64,7 @@ def test_without_instructions_the_page_says_so(client: FlaskClient) -> None:
 def test_bad_amount_is_a_sentence_beside_the_field(client: FlaskClient, amount: str) -> None:
     customer = a_customer("0")
 
-    answer = signed_in(client, customer).post("/balance/add", data={"amount": amount, "customer_id": "1"})
+    answer = logged_in(client, customer).post("/balance/add", data={"amount": amount, "customer_id": "1"})
 
     assert answer.status_code == 422
     assert 'id="amount-error"' in answer.text and f'value="{amount.replace("<b>", "&lt;b&gt;")}"' in answer.text
@@ -73,7 +73,7 @@ def test_bad_amount_is_a_sentence_beside_the_field(client: FlaskClient, amount: 
 
 def test_deposits_of_someone_else_are_not_found(client: FlaskClient) -> None:
     reference = requested(a_customer("0"))
-    signed_in(client, a_customer("0"))
+    logged_in(client, a_customer("0"))
 
     assert client.get(f"/balance/deposits/{reference}").status_code == 404
     assert client.get(f"/balance/deposits/{reference}/live").status_code == 404
@@ -83,7 +83,7 @@ def test_deposits_of_someone_else_are_not_found(client: FlaskClient) -> None:
 def test_the_page_changes_when_the_deposit_is_confirmed(client: FlaskClient) -> None:
     customer = a_customer("0")
     reference = requested(customer)
-    signed_in(client, customer)
+    logged_in(client, customer)
     page = client.get(f"/balance/deposits/{reference}").text
     tag = re.search(r'data-hx-get="([^"]+)".*data-hx-ptag="([^"]+)"', page)
     assert tag
@@ -104,7 +104,7 @@ def test_a_refused_deposit_says_why(client: FlaskClient) -> None:
     with transaction():
         deposits.refuse(reference, reason="Nothing came.", now=utc_now())
 
-    page = signed_in(client, customer).get(f"/balance/deposits/{reference}").text
+    page = logged_in(client, customer).get(f"/balance/deposits/{reference}").text
 
     assert "This deposit was refused. Nothing was added to your balance." in page
     assert "Nothing came." in page and 'href="/tickets/new"' in page
@@ -130,7 +130,7 @@ def test_the_waiting_order_is_kept_until_the_money_is_there(client: FlaskClient)
     tool = a_tool(price="2.40")
     kept = WaitingOrder(tool.slug, LINK, "1000", placing.new_request_id())
     back = waiting_order.path_of(kept, customer_id=customer.id, now=utc_now())
-    signed_in(client, customer)
+    logged_in(client, customer)
 
     page = client.get("/balance/add", query_string={"amount": "2.40", "next": back}).text
     assert "You need" in page and "Place your waiting order" not in page
@@ -146,7 +146,7 @@ def test_the_waiting_order_is_kept_until_the_money_is_there(client: FlaskClient)
 
 @pytest.mark.parametrize("path", ["https://evil.example/orders/waiting?order=x", "/orders/waiting?order=x", "//x"])
 def test_a_foreign_way_back_is_not_offered(client: FlaskClient, path: str) -> None:
-    page = signed_in(client, a_customer("10")).get("/balance/add", query_string={"next": path}).text
+    page = logged_in(client, a_customer("10")).get("/balance/add", query_string={"next": path}).text
 
     assert "waiting order" not in page
 

@@ -12,7 +12,7 @@ from panel.db import db, transaction
 from panel.models import EmailLink, Mail, ThrottleHit, User
 from panel.security import encryption
 from panel.services.accounts import users
-from tests.support.factories import PASSWORD, a_customer, reload, signed_in
+from tests.support.factories import PASSWORD, a_customer, logged_in, reload
 
 
 def link(app: Flask, kind: str) -> str:
@@ -68,12 +68,12 @@ def test_an_unconfirmed_address_gets_the_link_once_an_hour(client: FlaskClient) 
 
 
 def test_an_address_is_asked_to_confirm_a_change_once_an_hour(client: FlaskClient) -> None:
-    signed_in(client, a_customer())
+    logged_in(client, a_customer())
     form = {"email": "stranger@example.com", "current_password": PASSWORD}
 
     answers = [client.post("/account/email", data=form) for _ in range(2)]
     other = client.post("/account/email", data=form | {"email": "mine@example.com"})
-    of_its_owner = signed_in(client, a_customer()).post("/account/email", data=form)
+    of_its_owner = logged_in(client, a_customer()).post("/account/email", data=form)
 
     assert [answer.status_code for answer in (*answers, other)] == [303, 429, 303]
     assert of_its_owner.status_code == 303, "what a stranger asked for must not keep its owner from an address"
@@ -91,7 +91,7 @@ def pass_the_time(span: timedelta) -> None:
 
 def test_an_email_is_changed_with_the_password_and_both_links(app: Flask, client: FlaskClient) -> None:
     user = a_customer(email="old@example.com")
-    signed_in(client, user)
+    logged_in(client, user)
 
     refused = client.post("/account/email", data={"email": "new@example.com", "current_password": "wrong"})
     asked = client.post("/account/email", data={"email": "new@example.com", "current_password": PASSWORD})
@@ -113,7 +113,7 @@ def test_an_email_is_changed_with_the_password_and_both_links(app: Flask, client
 
 def test_an_address_that_was_taken_in_between_is_reported(app: Flask, client: FlaskClient) -> None:
     user = a_customer(email="old@example.com")
-    signed_in(client, user).post("/account/email", data={"email": "new@example.com", "current_password": PASSWORD})
+    logged_in(client, user).post("/account/email", data={"email": "new@example.com", "current_password": PASSWORD})
     client.post(link(app, "change_email_old"))
     signed_up(app.test_client(), "new@example.com")
 
@@ -127,7 +127,7 @@ def test_changing_to_an_address_with_an_account_looks_the_same(client: FlaskClie
     other = a_customer()
     pages = []
     for email in (other.email, "free@example.com"):
-        signed_in(client, a_customer()).post("/account/email", data={"email": email, "current_password": PASSWORD})
+        logged_in(client, a_customer()).post("/account/email", data={"email": email, "current_password": PASSWORD})
         page = client.get("/account/email").text
         me = re.search(r"account ([^ ]+@example\.com)", page)
         assert me is not None
@@ -154,7 +154,7 @@ def test_pages_of_the_email_are_the_accounts_own(client: FlaskClient) -> None:
 
 
 def test_a_hostile_address_is_shown_as_text(client: FlaskClient) -> None:
-    signed_in(client, a_customer())
+    logged_in(client, a_customer())
 
     refused, taken = (
         client.post("/account/email", data={"email": email, "current_password": PASSWORD})

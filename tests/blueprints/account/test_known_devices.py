@@ -8,8 +8,8 @@ from werkzeug.test import TestResponse
 from panel.models import User
 from panel.services.accounts import throttles
 from tests.blueprints.account.test_password_reset import NEW, ask, link
-from tests.support.browsing import is_signed_in
-from tests.support.factories import PASSWORD, a_customer, signed_in, with_second_factor
+from tests.support.browsing import is_logged_in
+from tests.support.factories import PASSWORD, a_customer, logged_in, with_second_factor
 from tests.support.login_codes import WRONG, code, show_code, show_password
 
 OTHER_NETWORK = {"REMOTE_ADDR": "198.51.100.7"}
@@ -40,7 +40,7 @@ def test_device_that_has_logged_in_before_gets_in_whatever_strangers_try(app: Fl
     besieged(app, user)
 
     assert log_in(client, user).status_code == 303
-    assert is_signed_in(client)
+    assert is_logged_in(client)
 
 
 def test_owner_gets_in_from_another_network_on_a_new_device(app: Flask, client: FlaskClient) -> None:
@@ -71,7 +71,7 @@ def test_cookie_is_kept_from_scripts_and_opens_nothing(client: FlaskClient) -> N
     client.delete_cookie("session")
 
     assert "HttpOnly" in cookie and "SameSite=Lax" in cookie and "Max-Age=34560000" in cookie
-    assert user.email not in cookie and not is_signed_in(client)
+    assert user.email not in cookie and not is_logged_in(client)
 
 
 def test_browser_of_several_accounts_is_known_to_each(app: Flask, client: FlaskClient) -> None:
@@ -98,7 +98,7 @@ def test_browser_that_reset_the_password_is_known(app: Flask, client: FlaskClien
 
 def test_password_is_changed_whatever_strangers_try(app: Flask, client: FlaskClient) -> None:
     user = a_customer()
-    signed_in(client, user)
+    logged_in(client, user)
     besieged(app, user)
 
     changed = client.post("/account/password", data={"current_password": PASSWORD, "password": NEW})

@@ -9,7 +9,7 @@ from panel.clock import utc_now
 from panel.db import db, transaction
 from panel.models import LoginSession, PendingSession, User
 from panel.services.accounts import sessions, two_factor, users
-from tests.support.browsing import is_signed_in
+from tests.support.browsing import is_logged_in
 from tests.support.factories import a_customer, an_operator, with_second_factor
 from tests.support.login_codes import WRONG, code, found, show_code, show_password
 
@@ -41,7 +41,7 @@ def test_code_after_the_password_signs_in_and_goes_where_one_wanted_to_go(client
     answer = show_code(client, code(secret), next="/balance")
 
     assert (answer.status_code, answer.location) == (303, "/balance")
-    assert is_signed_in(client)
+    assert is_logged_in(client)
     with client.session_transaction() as session:
         assert PENDING_SESSION_KEY not in session
     assert db.session.query(PendingSession).count() == 0
@@ -77,7 +77,7 @@ def test_token_of_a_pending_session_is_no_token_of_a_session(client: FlaskClient
     with client.session_transaction() as session:
         session[sessions.TOKEN_KEY] = session[PENDING_SESSION_KEY]
 
-    assert not is_signed_in(client)
+    assert not is_logged_in(client)
 
 
 @pytest.mark.parametrize("wanted", ["//evil.example", "/log-in/second-factor", "/log-out", "https://evil.example/"])
@@ -104,7 +104,7 @@ def test_wrong_code_is_422_and_the_sixth_try_429_even_when_right_and_after_the_p
 
     assert answer.status_code == 429
     assert 0 < int(answer.headers["Retry-After"]) <= 900
-    assert not is_signed_in(client)
+    assert not is_logged_in(client)
 
 
 def test_codes_are_counted_by_network_too(client: FlaskClient) -> None:
@@ -145,7 +145,7 @@ def test_changed_password_ends_a_pending_session(client: FlaskClient) -> None:
         users.set_password(user.id, password_hash=users.hash_password("another good one"))
 
     assert show_code(client, code(secret)).location == "/log-in"
-    assert not is_signed_in(client)
+    assert not is_logged_in(client)
 
 
 def test_expired_form_of_the_code_changes_nothing(client: FlaskClient, csrf: None) -> None:

@@ -6,12 +6,12 @@ from flask.testing import FlaskClient
 
 from panel.domain.notification_kinds import Notice
 from panel.services.mail import notifications
-from tests.support.factories import a_customer, signed_in
+from tests.support.factories import a_customer, logged_in
 
 
 def test_a_customer_switches_each_kind_of_notice(client: FlaskClient) -> None:
     user = a_customer()
-    signed_in(client, user)
+    logged_in(client, user)
     assert client.get("/account/notices").text.count(" checked") == len(Notice)
 
     kept = client.post("/account/notices", data={"email_partial": "yes", "email_canceled": "yes", "evil": "yes"})

@@ -15,7 +15,7 @@ from panel.models import Mail, ResetRequest, User
 from panel.security import encryption
 from panel.services.accounts import throttles, two_factor, users
 from tests.cli.test_commands import flask
-from tests.support.factories import PASSWORD, a_customer, signed_in
+from tests.support.factories import PASSWORD, a_customer, logged_in
 
 NEW = "eight quiet harbours"
 
@@ -184,7 +184,7 @@ def test_changing_the_password_voids_a_link_that_was_mailed(app: Flask, client: 
     ask(client, user.email)
     address = link(app)
 
-    signed_in(client, user).post("/account/password", data={"current_password": PASSWORD, "password": NEW})
+    logged_in(client, user).post("/account/password", data={"current_password": PASSWORD, "password": NEW})
 
     assert client.get(address).status_code == 410
     assert db.session.scalars(select(Mail.kind)).all() == ["reset", "password_changed"]
@@ -195,7 +195,7 @@ def test_weak_password_is_refused_wherever_one_is_chosen(app: Flask, client: Fla
     user = a_customer()
     ask(client, user.email)
     address = link(app)
-    mine = signed_in(app.test_client(), user)
+    mine = logged_in(app.test_client(), user)
 
     pages = [
         client.post("/sign-up", data={"email": "new@example.com", "password": password}),

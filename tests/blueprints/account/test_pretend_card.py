@@ -12,7 +12,7 @@ from panel.jobs import payments
 from panel.services.money import deposits, ledger
 from panel.settings import InvalidSetting
 from tests.support import databases, pretend_payments
-from tests.support.factories import a_customer, signed_in
+from tests.support.factories import a_customer, logged_in
 
 TWENTY_FIVE = 25 * 10**9
 
@@ -30,7 +30,7 @@ def test_a_deposit_is_chosen_paid_and_credited_once_by_the_job(app: Flask, clien
     pretend_payments.turn_on(app)
     customer = a_customer("0")
     (app.config["PANEL"].instance / "payment.txt").write_text("# Bank transfer\nTo us.")
-    signed_in(client, customer)
+    logged_in(client, customer)
     form = client.get("/balance/add?amount=25").text
     assert 'name="method" value="pretend_card"' in form and "method=manual" in form
 
@@ -50,7 +50,7 @@ def test_a_deposit_is_chosen_paid_and_credited_once_by_the_job(app: Flask, clien
 def test_a_declined_payment_ends_the_deposit_and_moves_nothing(app: Flask, client: FlaskClient) -> None:
     pretend_payments.turn_on(app)
     customer = a_customer("0")
-    address, page = pay_page(signed_in(client, customer))
+    address, page = pay_page(logged_in(client, customer))
 
     client.post(page, data={"outcome": "declined"})
     payments.work_on_events(worker="test")
@@ -61,7 +61,7 @@ def test_a_declined_payment_ends_the_deposit_and_moves_nothing(app: Flask, clien
 
 def test_without_the_setting_there_is_no_pretend_card(client: FlaskClient) -> None:
     customer = a_customer("0")
-    signed_in(client, customer)
+    logged_in(client, customer)
     with transaction():
         via = Via(PaymentMethod.PRETEND_CARD)
         reference = deposits.request_deposit(
@@ -78,7 +78,7 @@ def test_without_the_setting_there_is_no_pretend_card(client: FlaskClient) -> No
 def test_someone_elses_payment_page_is_not_found(app: Flask, client: FlaskClient) -> None:
     pretend_payments.turn_on(app)
     reference = pretend_payments.a_deposit(a_customer("0"))
-    signed_in(client, a_customer("0"))
+    logged_in(client, a_customer("0"))
 
     assert client.get(f"/balance/deposits/{reference}/pretend-card").status_code == 404
     assert client.post(f"/balance/deposits/{reference}/pretend-card", data={"outcome": "paid"}).status_code == 404

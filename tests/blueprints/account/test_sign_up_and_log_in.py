@@ -13,8 +13,8 @@ from panel.db import transaction
 from panel.models import User
 from panel.services.accounts import sessions, users
 from panel.services.money import ledger
-from tests.support.browsing import is_signed_in
-from tests.support.factories import PASSWORD, a_customer, reload, signed_in
+from tests.support.browsing import is_logged_in
+from tests.support.factories import PASSWORD, a_customer, logged_in, reload
 
 NEW = {"email": "Ada@Example.com", "password": PASSWORD}
 ANOTHER = "eight blue kettles"
@@ -75,7 +75,7 @@ def test_sign_up_with_a_known_email_is_refused_and_leads_to_log_in(client: Flask
     assert answer.status_code == 422
     assert "There is an account with this email already." in answer.text
     assert "/log-in?next=/orders/new?tool%3Dvisits" in answer.text
-    assert not is_signed_in(client)
+    assert not is_logged_in(client)
 
 
 def test_log_in_goes_to_the_orders_and_the_email_may_be_typed_loosely(client: FlaskClient) -> None:
@@ -84,7 +84,7 @@ def test_log_in_goes_to_the_orders_and_the_email_may_be_typed_loosely(client: Fl
     answer = client.post("/log-in", data={"email": " ADA@example.com ", "password": PASSWORD})
 
     assert (answer.status_code, answer.location) == (303, "/orders")
-    assert is_signed_in(client)
+    assert is_logged_in(client)
     assert user.email in client.get("/account").text
 
 
@@ -101,7 +101,7 @@ def test_wrong_password_and_unknown_email_get_the_same_answer(client: FlaskClien
     )
     assert answer.replace(known.email, "x") == answer_to_unknown.replace("nobody@example.com", "x")
     assert ANOTHER not in wrong.text
-    assert not is_signed_in(client)
+    assert not is_logged_in(client)
 
 
 def test_log_in_without_a_field_says_which(client: FlaskClient) -> None:
@@ -119,7 +119,7 @@ def test_eleventh_try_is_429_with_the_time_to_wait_even_with_the_right_password(
     assert answer.status_code == 429
     assert 0 < int(answer.headers["Retry-After"]) <= 900
     assert "There were too many tries." in answer.text
-    assert not is_signed_in(client)
+    assert not is_logged_in(client)
     assert log_in(client, a_customer()).status_code == 303
 
 
@@ -132,7 +132,7 @@ def test_log_in_renews_a_hash_of_other_parameters(client: FlaskClient) -> None:
     log_in(client, user)
 
     assert reload(user).password_hash.startswith("$argon2id$v=19$m=19456,t=2,p=1$")
-    assert is_signed_in(client)
+    assert is_logged_in(client)
 
 
 def test_device_logged_out_by_another_is_refused_at_its_next_request(client: FlaskClient, app: Flask) -> None:
@@ -140,38 +140,38 @@ def test_device_logged_out_by_another_is_refused_at_its_next_request(client: Fla
     other = app.test_client()
     log_in(client, user)
     log_in(other, user)
-    assert is_signed_in(other)
+    assert is_logged_in(other)
 
-    answer = client.post("/account/devices/sign-out-elsewhere")
+    answer = client.post("/account/devices/log-out-elsewhere")
 
     assert answer.status_code == 303
     assert "All other devices are logged out." in client.get(answer.location).text
-    assert not is_signed_in(other)
-    assert is_signed_in(client)
+    assert not is_logged_in(other)
+    assert is_logged_in(client)
 
 
-def test_one_device_is_signed_out_alone(client: FlaskClient, app: Flask) -> None:
+def test_one_device_is_logged_out_alone(client: FlaskClient, app: Flask) -> None:
     user = a_customer()
     first, second = app.test_client(), app.test_client()
     for browser in (first, second, client):
         log_in(browser, user)
     first_id = min(device.id for device in sessions.devices(user.id, now=utc_now()))
 
-    client.post(f"/account/devices/{first_id}/sign-out")
+    client.post(f"/account/devices/{first_id}/log-out")
 
-    assert not is_signed_in(first)
-    assert is_signed_in(second) and is_signed_in(client)
+    assert not is_logged_in(first)
+    assert is_logged_in(second) and is_logged_in(client)
 
 
-def test_signing_out_this_device_leads_to_log_in(client: FlaskClient) -> None:
+def test_logging_out_this_device_leads_to_log_in(client: FlaskClient) -> None:
     user = a_customer()
     log_in(client, user)
     (device,) = sessions.devices(user.id, now=utc_now())
 
-    answer = client.post(f"/account/devices/{device.id}/sign-out")
+    answer = client.post(f"/account/devices/{device.id}/log-out")
 
     assert answer.location == "/log-in"
-    assert not is_signed_in(client)
+    assert not is_logged_in(client)
 
 
 def test_device_of_someone_else_is_not_found_and_stays(client: FlaskClient, app: Flask) -> None:
@@ -180,8 +180,8 @@ def test_device_of_someone_else_is_not_found_and_stays(client: FlaskClient, app:
     (theirs,) = sessions.devices(stranger.id, now=utc_now())
     log_in(client, a_customer())
 
-    assert client.post(f"/account/devices/{theirs.id}/sign-out").status_code == 404
-    assert is_signed_in(their_browser)
+    assert client.post(f"/account/devices/{theirs.id}/log-out").status_code == 404
+    assert is_logged_in(their_browser)
 
 
 def test_account_lists_devices_by_name_and_network(client: FlaskClient) -> None:
@@ -210,7 +210,7 @@ def test_changing_the_password_signs_out_the_other_devices(client: FlaskClient, 
 
     assert answer.status_code == 303
     assert "Your password is changed." in client.get(answer.location).text
-    assert not is_signed_in(other)
+    assert not is_logged_in(other)
     assert log_in(other, user).status_code == 422
     assert log_in(other, user, ANOTHER).status_code == 303
 
@@ -225,7 +225,7 @@ def test_changing_the_password_signs_out_the_other_devices(client: FlaskClient, 
 )
 def test_refused_password_change_changes_nothing(client: FlaskClient, form: dict[str, str], words: str) -> None:
     user = a_customer()
-    signed_in(client, user)
+    logged_in(client, user)
     before = user.password_hash
 
     answer = client.post("/account/password", data=form)
@@ -236,7 +236,7 @@ def test_refused_password_change_changes_nothing(client: FlaskClient, form: dict
 
 
 def test_current_password_can_not_be_guessed_without_end(client: FlaskClient) -> None:
-    signed_in(client, a_customer())
+    logged_in(client, a_customer())
     for _ in range(10):
         client.post("/account/password", data={"current_password": "x", "password": ANOTHER})
 
@@ -248,7 +248,7 @@ def test_current_password_can_not_be_guessed_without_end(client: FlaskClient) ->
 @pytest.mark.parametrize("path", ["/sign-up", "/log-in", "/account"])
 def test_pages_are_not_for_search_engines_or_caches(client: FlaskClient, path: str) -> None:
     if path == "/account":
-        signed_in(client, a_customer())
+        logged_in(client, a_customer())
 
     answer = client.get(path)
 

@@ -21,7 +21,7 @@ from panel.domain.lists.date_range import Period
 from panel.domain.status import Status
 from panel.models import User
 from panel.services.money import deposits, ledger, statements
-from tests.support.factories import NOON, a_customer, a_tool, an_order, signed_in
+from tests.support.factories import NOON, a_customer, a_tool, an_order, logged_in
 
 NOVEMBER = "from=2026-11-01&to=2026-11-30"
 
@@ -44,7 +44,7 @@ def test_confirmed_request_is_named_in_the_statement(client: FlaskClient) -> Non
     with transaction():
         reference = deposits.request_deposit(customer.id, amount_nanos=amount, now=NOON).reference
         deposits.confirm(reference, amount_nanos=amount, note="Arrived.", now=NOON)
-    signed_in(client, customer)
+    logged_in(client, customer)
 
     assert f'Added, reference <span class="id">{reference}</span>: Arrived.' in " ".join(
         client.get(f"/balance/statement?{NOVEMBER}").text.split()
@@ -58,7 +58,7 @@ def test_statement_adds_up_and_says_so(client: FlaskClient) -> None:
     customer = a_customer("10")
     a_history(customer)
 
-    page = signed_in(client, customer).get("/balance/statement?from=2026-11-21&to=2026-11-22").text
+    page = logged_in(client, customer).get("/balance/statement?from=2026-11-21&to=2026-11-22").text
 
     assert re.search(r"Opening balance</dt><dd><data[^>]*>\$9\.46", page)
     assert re.search(r"Closing balance</dt><dd><data[^>]*>\$9\.46", page)
@@ -69,7 +69,7 @@ def test_statement_adds_up_and_says_so(client: FlaskClient) -> None:
 def test_statement_that_does_not_add_up_says_so(client: FlaskClient, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(statements, "of_period", lambda *_given: statements.Statement(1, (), 2))
 
-    page = signed_in(client, a_customer()).get("/balance/statement").text
+    page = logged_in(client, a_customer()).get("/balance/statement").text
 
     assert "The sums differ" in page and "Sums checked" not in page
 
@@ -77,7 +77,7 @@ def test_statement_that_does_not_add_up_says_so(client: FlaskClient, monkeypatch
 def test_statement_of_this_month_comes_first(client: FlaskClient) -> None:
     today = utc_now().date()
 
-    page = signed_in(client, a_customer()).get("/balance/statement").text
+    page = logged_in(client, a_customer()).get("/balance/statement").text
 
     assert f'name="from" type="date" value="{today.replace(day=1)}"' in page
     assert f'name="to" type="date" value="{today}"' in page
@@ -111,7 +111,7 @@ def _someone_with_a_history(client: FlaskClient) -> int:
     if known is None:
         customer = a_customer("10")
         a_history(customer)
-        signed_in(client, customer)
+        logged_in(client, customer)
         known = current_app.extensions["test.customer"] = customer.id
     assert isinstance(known, int)
     return known
@@ -120,7 +120,7 @@ def _someone_with_a_history(client: FlaskClient) -> int:
 def test_neighbouring_periods_meet_without_gap_or_overlap(client: FlaskClient) -> None:
     customer = a_customer("10")
     a_history(customer)
-    signed_in(client, customer)
+    logged_in(client, customer)
 
     whole = rows_of(client.get("/balance/statement.csv?from=2026-11-19&to=2026-11-30"))
     first = rows_of(client.get("/balance/statement.csv?from=2026-11-19&to=2026-11-22"))
@@ -133,7 +133,7 @@ def test_neighbouring_periods_meet_without_gap_or_overlap(client: FlaskClient) -
 def test_csv_and_page_carry_the_same_figures(client: FlaskClient) -> None:
     customer = a_customer("10")
     a_history(customer)
-    signed_in(client, customer)
+    logged_in(client, customer)
 
     page = client.get(f"/balance/statement?{NOVEMBER}").text
     answer = client.get(f"/balance/statement.csv?{NOVEMBER}")
@@ -157,7 +157,7 @@ def test_csv_and_page_carry_the_same_figures(client: FlaskClient) -> None:
 )
 @pytest.mark.parametrize("page", ["statement", "statement.csv"])
 def test_bad_days_are_a_sentence_beside_the_field(client: FlaskClient, page: str, query: str, field: str) -> None:
-    answer = signed_in(client, a_customer()).get(f"/balance/{page}?{query}")
+    answer = logged_in(client, a_customer()).get(f"/balance/{page}?{query}")
 
     assert answer.status_code == 422
     assert f'id="{field}-error"' in answer.text
@@ -167,7 +167,7 @@ def test_bad_days_are_a_sentence_beside_the_field(client: FlaskClient, page: str
 def test_returned_amount_names_the_line_of_its_charge(client: FlaskClient) -> None:
     customer = a_customer("10")
     an_order(customer=customer, status=Status.CANCELED)
-    signed_in(client, customer)
+    logged_in(client, customer)
 
     _opening, deposit, charged, returned, _closing = rows_of(client.get(f"/balance/statement.csv?{NOVEMBER}"))
 
@@ -183,7 +183,7 @@ def test_long_statement_comes_in_pages_that_hold_each_entry_once(
     tool = a_tool()
     for _ in range(7):
         an_order(customer=customer, tool=tool)
-    signed_in(client, customer)
+    logged_in(client, customer)
 
     pages = [client.get(f"/balance/statement?{NOVEMBER}&page={number}").text for number in (1, 2, 3)]
 
@@ -201,7 +201,7 @@ def test_long_statement_is_printed_by_parts(client: FlaskClient, monkeypatch: py
     customer, tool = a_customer("100"), a_tool()
     for _ in range(3):
         an_order(customer=customer, tool=tool)
-    signed_in(client, customer)
+    logged_in(client, customer)
     before = client.get(f"/balance/statement?{NOVEMBER}&page=all").text
     an_order(customer=customer, tool=tool)
 
@@ -214,7 +214,7 @@ def test_long_statement_is_printed_by_parts(client: FlaskClient, monkeypatch: py
 def test_lines_of_someone_else_are_in_no_statement(client: FlaskClient) -> None:
     stranger = a_customer("10")
     theirs = an_order(customer=stranger)
-    signed_in(client, a_customer("0"))
+    logged_in(client, a_customer("0"))
 
     for path in (
         "/balance",
@@ -234,7 +234,7 @@ def test_note_that_looks_like_a_formula_stays_text(client: FlaskClient, text: st
     with transaction():
         ledger.deposit(customer.id, amount_nanos=money.parse_nanos("5"), reason="deposit:formula", note=text, now=NOON)
 
-    answer = signed_in(client, customer).get(f"/balance/statement.csv?{NOVEMBER}")
+    answer = logged_in(client, customer).get(f"/balance/statement.csv?{NOVEMBER}")
 
     assert safe_cell(text).startswith("'")
     assert rows_of(answer)[1]["note"].startswith("'")

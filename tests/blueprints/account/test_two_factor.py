@@ -7,8 +7,8 @@ from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
-from tests.support.browsing import is_signed_in
-from tests.support.factories import PASSWORD, a_customer, an_operator, reload, signed_in, with_second_factor
+from tests.support.browsing import is_logged_in
+from tests.support.factories import PASSWORD, a_customer, an_operator, logged_in, reload, with_second_factor
 from tests.support.login_codes import WRONG, code, found, show_code, show_password
 
 PAGE = "/account/second-factor"
@@ -24,15 +24,15 @@ def set_up(client: FlaskClient, **form: str) -> tuple[str, TestResponse]:
 
 def test_set_up_takes_code_and_password_and_shows_the_recovery_codes_once(client: FlaskClient, app: Flask) -> None:
     user = a_customer()
-    elsewhere = signed_in(app.test_client(), user)
-    signed_in(client, user)
+    elsewhere = logged_in(app.test_client(), user)
+    logged_in(client, user)
 
     secret, answer = set_up(client)
 
     assert answer.status_code == 200 and answer.headers["Cache-Control"] == "no-store"
     codes = re.findall(r"<li><code>([a-z0-9-]{19})</code></li>", answer.text)
     assert len(codes) == 10
-    assert is_signed_in(client) and not is_signed_in(elsewhere)
+    assert is_logged_in(client) and not is_logged_in(elsewhere)
     page = client.get(PAGE).text
     assert "10 of your recovery codes are left" in page
     assert secret not in page and codes[0] not in page
@@ -42,7 +42,7 @@ def test_set_up_takes_code_and_password_and_shows_the_recovery_codes_once(client
 
 
 def test_qr_code_is_inline_in_the_page(client: FlaskClient) -> None:
-    signed_in(client, a_customer(email="ada@example.com"))
+    logged_in(client, a_customer(email="ada@example.com"))
 
     page = client.get(PAGE).text
 
@@ -62,7 +62,7 @@ def test_refused_set_up_changes_nothing_and_keeps_the_key(
     client: FlaskClient, form: dict[str, str], words: str
 ) -> None:
     user = a_customer()
-    signed_in(client, user)
+    logged_in(client, user)
 
     secret, answer = set_up(client, **form)
 
@@ -73,7 +73,7 @@ def test_refused_set_up_changes_nothing_and_keeps_the_key(
 
 def test_damaged_offer_and_a_form_sent_twice_are_409(client: FlaskClient) -> None:
     user = a_customer()
-    signed_in(client, user)
+    logged_in(client, user)
     assert set_up(client, offer="made up")[1].status_code == 409
     assert reload(user).encrypted_totp == ""
     page = client.get(PAGE).text
@@ -88,7 +88,7 @@ def test_damaged_offer_and_a_form_sent_twice_are_409(client: FlaskClient) -> Non
 
 def test_operator_without_one_sets_it_up_before_the_office_opens(client: FlaskClient) -> None:
     operator = an_operator()
-    signed_in(client, operator, second_factor=False)
+    logged_in(client, operator, second_factor=False)
 
     asked = client.get("/office?a=1&b=2")
 
@@ -102,7 +102,7 @@ def test_operator_without_one_sets_it_up_before_the_office_opens(client: FlaskCl
 def test_replacing_takes_the_old_code_the_new_one_and_the_password(client: FlaskClient, app: Flask) -> None:
     operator = an_operator()
     old = with_second_factor(operator)
-    signed_in(client, operator)
+    logged_in(client, operator)
     page = client.get(f"{PAGE}/replacement").text
     new = found(r'<code id="key">([A-Z2-7 ]+)</code>', page).replace(" ", "")
     form = {"offer": found(r'name="offer" value="([^"]+)"', page), "current_password": PASSWORD}
@@ -121,7 +121,7 @@ def test_replacing_takes_the_old_code_the_new_one_and_the_password(client: Flask
 def test_recovery_codes_are_made_again_with_password_and_code(client: FlaskClient) -> None:
     user = a_customer()
     secret = with_second_factor(user)
-    signed_in(client, user, second_factor=True)
+    logged_in(client, user, second_factor=True)
     path = f"{PAGE}/recovery-codes"
 
     assert client.post(path, data={"current_password": "wrong", "code": code(secret)}).status_code == 422
@@ -136,8 +136,8 @@ def test_customer_turns_it_off_with_password_and_code_and_an_operator_never(clie
     user, operator = a_customer(), an_operator()
     path, form = f"{PAGE}/removal", {"current_password": PASSWORD}
     secret, theirs = with_second_factor(user), with_second_factor(operator)
-    signed_in(client, user, second_factor=True)
-    office = signed_in(app.test_client(), operator)
+    logged_in(client, user, second_factor=True)
+    office = logged_in(app.test_client(), operator)
 
     assert client.post(path, data=form | {"code": WRONG}).status_code == 422
     assert client.post(path, data={"code": code(secret)}).status_code == 422
@@ -155,7 +155,7 @@ def test_pages_are_private(client: FlaskClient, below: str) -> None:
     user = a_customer()
     with_second_factor(user)
     assert client.get(PAGE + below).location.startswith("/log-in")
-    signed_in(client, user, second_factor=True)
+    logged_in(client, user, second_factor=True)
 
     answer = client.get(PAGE + below)
 
@@ -165,10 +165,10 @@ def test_pages_are_private(client: FlaskClient, below: str) -> None:
 
 def test_list_of_devices_says_when_each_showed_it(client: FlaskClient) -> None:
     user = a_customer()
-    signed_in(client, user)
+    logged_in(client, user)
     assert '<th scope="col">Two-factor</th>' not in client.get("/account").text
     with_second_factor(user)
-    signed_in(client, user, second_factor=True)
+    logged_in(client, user, second_factor=True)
 
     page = client.get("/account").text
 

@@ -18,7 +18,7 @@ from tests.blueprints.account.test_password_reset import link as reset_link
 from tests.cli.test_commands import flask
 from tests.services.accounts.test_email_confirmation import URL, add_endpoint, unconfirmed
 from tests.support.api_clients import Caller, a_key
-from tests.support.factories import LINK, a_customer, a_tool, an_order, reload, signed_in
+from tests.support.factories import LINK, a_customer, a_tool, an_order, logged_in, reload
 
 
 @pytest.mark.parametrize(
@@ -61,7 +61,7 @@ def test_pages_open_once_the_email_is_confirmed(app: Flask, client: FlaskClient)
 
 def test_second_factor_sent_for_anyway_is_refused(app: Flask, client: FlaskClient) -> None:
     user = unconfirmed(a_customer())
-    signed_in(client, user)
+    logged_in(client, user)
     secret = two_factor.new_secret()
     offer = two_factor.encrypt_offer(secret, user_id=user.id, settings=app.config["PANEL"])
     code = two_factor.code_at(secret, at=utc_now())

@@ -11,14 +11,14 @@ from panel.services.accounts import throttles
 from panel.services.money import ledger
 from panel.services.office import second_approval
 from tests.services.payments.test_vouchers import TEN, made
-from tests.support.factories import a_customer, an_operator, signed_in
+from tests.support.factories import a_customer, an_operator, logged_in
 
 FORM = {"amount": "10", "uses": "2", "codes": "3", "expires": "", "note": "Spring"}
 
 
 def test_a_voucher_is_found_on_the_add_funds_page_and_redeemed(client: FlaskClient) -> None:
     customer = a_customer("0")
-    signed_in(client, customer)
+    logged_in(client, customer)
     assert "/balance/voucher" not in client.get("/balance/add").text
     (code,) = made()
     assert 'href="/balance/voucher"' in client.get("/balance/add").text
@@ -34,7 +34,7 @@ def test_a_voucher_is_found_on_the_add_funds_page_and_redeemed(client: FlaskClie
 
 def test_guesses_are_counted_and_then_refused_also_for_the_right_code(client: FlaskClient) -> None:
     customer = a_customer("0")
-    signed_in(client, customer)
+    logged_in(client, customer)
     (code,) = made()
 
     for _ in range(throttles.VOUCHERS_PER_ACCOUNT):
@@ -46,7 +46,7 @@ def test_guesses_are_counted_and_then_refused_also_for_the_right_code(client: Fl
 
 
 def test_codes_are_made_in_the_office_shown_once_and_withdrawn(client: FlaskClient) -> None:
-    signed_in(client, an_operator())
+    logged_in(client, an_operator())
     key = second_approval.new_form_key()
 
     answer = client.post("/office/vouchers", data={**FORM, "form_key": key})
@@ -69,7 +69,7 @@ def test_codes_are_made_in_the_office_shown_once_and_withdrawn(client: FlaskClie
 
 
 def test_a_wrong_form_keeps_what_was_typed(client: FlaskClient) -> None:
-    signed_in(client, an_operator())
+    logged_in(client, an_operator())
 
     answer = client.post("/office/vouchers", data={**FORM, "expires": "tomorrow", "amount": "12.50"})
 

@@ -9,7 +9,7 @@ from sqlalchemy import select
 from panel.db import db, transaction
 from panel.models import User, WebhookDelivery, WebhookEndpoint
 from panel.security import encryption
-from tests.support.factories import a_customer, signed_in
+from tests.support.factories import a_customer, logged_in
 
 URL = "https://panel.example.com/webhooks"
 PAGE = "/account/webhooks"
@@ -22,7 +22,7 @@ def customer() -> User:
 
 @pytest.fixture
 def mine(client: FlaskClient, customer: User) -> FlaskClient:
-    return signed_in(client, customer)
+    return logged_in(client, customer)
 
 
 def add(client: FlaskClient, *, url: str = URL, balance_low: str = "") -> tuple[int, str]:
@@ -141,7 +141,7 @@ def test_other_customers_endpoints_are_not_found(client: FlaskClient, mine: Flas
     endpoint_id, _secret = add(mine)
     mine.post(f"{PAGE}/{endpoint_id}/tests")
     delivery_id = db.session.scalars(select(WebhookDelivery.id)).one()
-    stranger = signed_in(client.application.test_client(), a_customer())
+    stranger = logged_in(client.application.test_client(), a_customer())
     own_id, _secret = add(stranger, url=f"{URL}/own")
 
     assert stranger.get(f"{PAGE}/{endpoint_id}").status_code == 404

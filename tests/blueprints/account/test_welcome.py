@@ -11,7 +11,7 @@ from panel.db import db, transaction
 from panel.domain import money
 from panel.models import User
 from panel.services.money import deposits
-from tests.support.factories import a_customer, an_order, signed_in
+from tests.support.factories import a_customer, an_order, logged_in
 
 
 def states(client: FlaskClient) -> list[str]:
@@ -24,7 +24,7 @@ def test_each_step_says_how_far_it_is(client: FlaskClient) -> None:
     customer_id = customer.id
     with transaction():
         db.session.execute(update(User).where(User.id == customer_id).values(email_confirmed_at=None))
-    signed_in(client, customer)
+    logged_in(client, customer)
     new = states(client)
 
     with transaction():
@@ -46,7 +46,7 @@ def test_each_step_says_how_far_it_is(client: FlaskClient) -> None:
 
 def test_empty_order_list_leads_to_the_first_steps_and_a_list_with_orders_does_not(client: FlaskClient) -> None:
     customer = a_customer("100")
-    signed_in(client, customer)
+    logged_in(client, customer)
     empty = client.get("/orders").text
     an_order(customer=customer)
 

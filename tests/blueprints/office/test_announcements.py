@@ -4,7 +4,7 @@ import re
 
 from flask.testing import FlaskClient
 
-from tests.support.factories import an_operator, signed_in
+from tests.support.factories import an_operator, logged_in
 
 TYPED = {"title": "New server", "text": "We moved.", "audience": "everyone"}
 
@@ -16,7 +16,7 @@ def seen(client: FlaskClient, path: str) -> str:
 
 
 def test_draft_is_written_published_unpinned_and_withdrawn(client: FlaskClient) -> None:
-    signed_in(client, an_operator())
+    logged_in(client, an_operator())
 
     path = client.post("/office/announcements", data=TYPED).location
     assert "New server" not in client.get("/updates").text
@@ -32,7 +32,7 @@ def test_draft_is_written_published_unpinned_and_withdrawn(client: FlaskClient) 
 
 
 def test_refused_forms_keep_what_was_typed(client: FlaskClient) -> None:
-    signed_in(client, an_operator())
+    logged_in(client, an_operator())
 
     empty = client.post("/office/announcements", data=TYPED | {"title": ""})
     path = client.post("/office/announcements", data=TYPED).location

@@ -13,7 +13,7 @@ from panel.domain.accounts.roles import Role
 from panel.domain.errors import ActionRefused, BadInput, RoleNotAllowed
 from panel.models import AuditLogEntry, Proposal, ProposalKind, ProposalState, StoredSetting, User
 from panel.services.office import approval_list, second_approval
-from tests.support.factories import NOON, a_customer, an_operator, signed_in
+from tests.support.factories import NOON, a_customer, an_operator, logged_in
 from tests.support.page_text import text_of
 
 PAGE = "/office/settings/approvals"
@@ -54,14 +54,14 @@ def confirm(proposal_id: int, person: User | None) -> None:
 
 def test_owner_lowers_it_alone_and_raises_it_only_with_somebody_else(app: Flask, client: FlaskClient) -> None:
     owner, other = an_operator(email="olga@example.com"), an_operator(email="omar@example.com")
-    office = signed_in(client, owner)
+    office = logged_in(client, owner)
     lowered = save(office, "50")
     in_force = [limit(office)]
 
     raised = save(office, "500")
     in_force.append(limit(office))
     own = office.post(f"{raised[1]}/confirmation")
-    second = signed_in(app.test_client(), other)
+    second = logged_in(app.test_client(), other)
     page = text_of(second.get(raised[1]).text)
     approved = second.post(f"{raised[1]}/confirmation")
     in_force.append(limit(office))

@@ -16,7 +16,7 @@ from panel.services.money import deposits
 from panel.services.stored_settings import changes
 from panel.services.stored_settings.registry import SettingGroup
 from tests.rules.source import ROOT
-from tests.support.factories import a_customer, a_tool, an_order, signed_in
+from tests.support.factories import a_customer, a_tool, an_order, logged_in
 from tests.support.page_text import text_of
 
 SIGN, NO_BREAK = re.compile(r"(?<!US)\$\s?\d"), "\N{NO-BREAK SPACE}"
@@ -35,7 +35,7 @@ def test_every_page_follows_and_cached_rows_do_too(app: Flask, display: str, wri
     order = an_order(customer=customer, tool=tool, status=Status.PARTIAL)
     pages = ("/orders", "/balance", "/balance/statement", f"/orders/{order.id}", f"/orders/{order.id}/receipt")
     pages = (*pages, "/orders/new", "/balance/add", "/tools", f"/tools/{tool.slug}", "/updates", "/", "/faq")
-    browser = signed_in(app.test_client(), customer)
+    browser = logged_in(app.test_client(), customer)
     other = create_app(app.config["PANEL"]).test_client()
     for page in pages:
         assert SIGN.search(text_of(browser.get(page).text)), page
@@ -58,7 +58,7 @@ def test_email_and_feed_follow_and_figures_for_programs_stay_plain(app: Flask) -
     an_order(customer=customer, status=Status.PARTIAL)
     write_as("code")
     # A process that answers no request follows within a second.
-    browser = signed_in(app.test_client(), customer)
+    browser = logged_in(app.test_client(), customer)
     browser.get("/orders")
 
     with transaction():
@@ -76,7 +76,7 @@ def test_email_and_feed_follow_and_figures_for_programs_stay_plain(app: Flask) -
 def test_amounts_in_a_column_keep_their_places(app: Flask) -> None:
     customer = a_customer("12.35")
     an_order(customer=customer, status=Status.PARTIAL)
-    browser = signed_in(app.test_client(), customer)
+    browser = logged_in(app.test_client(), customer)
     before = re.findall(r'data-places="(\d+)"', browser.get("/orders").text)
 
     write_as("code")

@@ -17,7 +17,7 @@ from panel.domain.status import Status
 from panel.models import AuditLogEntry, User
 from panel.services.money import deposits
 from tests.support import ledger_oracle
-from tests.support.factories import a_customer, an_operator, an_order, signed_in
+from tests.support.factories import a_customer, an_operator, an_order, logged_in
 from tests.support.ticket_factories import a_ticket
 
 SCRIPT_OR_FORM = re.compile(r"<script|<form[^>]*post|csrf_token|data-hx-|data-push=", re.IGNORECASE)
@@ -30,7 +30,7 @@ def customer() -> User:
 
 def begun(client: FlaskClient, customer: User, role: Role = Role.SUPPORT) -> str:
     """Log staff in and begin the view; its address."""
-    signed_in(client, an_operator(role=role))
+    logged_in(client, an_operator(role=role))
     answer = client.post(f"/office/customers/{customer.id}/view")
     assert answer.status_code == 303
     return answer.location.removesuffix("/orders")
@@ -117,7 +117,7 @@ def test_a_view_must_be_begun_in_this_browser_and_ends_after_half_an_hour(
 ) -> None:
     home = begun(client, customer)
     other = a_customer("1")
-    elsewhere = signed_in(app.test_client(), an_operator())
+    elsewhere = logged_in(app.test_client(), an_operator())
     back = f"/office/customers/{customer.id}"
 
     assert client.get(f"/office/customers/{other.id}/view/orders").location == f"/office/customers/{other.id}"
@@ -129,7 +129,7 @@ def test_a_view_must_be_begun_in_this_browser_and_ends_after_half_an_hour(
 
 def test_neither_is_shown_a_page_that_was_made_for_the_other(app: Flask, client: FlaskClient, customer: User) -> None:
     an_order(customer=customer)
-    browser = signed_in(app.test_client(), customer)
+    browser = logged_in(app.test_client(), customer)
     first = browser.get("/orders").text
     home = begun(client, customer)
 
@@ -145,7 +145,7 @@ def test_neither_is_shown_a_page_that_was_made_for_the_other(app: Flask, client:
 
 
 def test_staff_and_closed_accounts_have_no_view(client: FlaskClient, customer: User) -> None:
-    signed_in(client, an_operator())
+    logged_in(client, an_operator())
     with transaction():
         db.session.get_one(User, customer.id).closed_at = utc_now()
 
@@ -155,8 +155,8 @@ def test_staff_and_closed_accounts_have_no_view(client: FlaskClient, customer: U
 
 
 def test_read_only_staff_and_customers_have_no_view(app: Flask, client: FlaskClient, customer: User) -> None:
-    signed_in(client, an_operator(role=Role.READ_ONLY))
-    stranger = signed_in(app.test_client(), a_customer("1"))
+    logged_in(client, an_operator(role=Role.READ_ONLY))
+    stranger = logged_in(app.test_client(), a_customer("1"))
     path = f"/office/customers/{customer.id}/view"
 
     assert [client.post(path).status_code, client.get(f"{path}/orders").status_code] == [403, 403]

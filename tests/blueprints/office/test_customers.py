@@ -19,7 +19,7 @@ from panel.services.money import account_entries, deposits, ledger
 from panel.services.office import customers
 from tests.support import ledger_oracle
 from tests.support.api_clients import a_caller
-from tests.support.factories import NOON, PASSWORD, a_customer, a_tool, an_operator, an_order, reload, signed_in
+from tests.support.factories import NOON, PASSWORD, a_customer, a_tool, an_operator, an_order, logged_in, reload
 
 HOSTILE = "<img/src=x>{{7*7}}@example.com"
 
@@ -143,7 +143,7 @@ def test_invalid_input_is_a_422_with_the_typed_values(
 
 
 def test_above_the_limit_another_operator_confirms_on_a_page_of_its_own(app: Flask, office: FlaskClient) -> None:
-    customer, second = a_customer("10"), signed_in(app.test_client(), an_operator())
+    customer, second = a_customer("10"), logged_in(app.test_client(), an_operator())
     looked = checked(office, customer, amount="100.01").text
 
     proposed = office.post(f"/office/customers/{customer.id}/money", data=hidden(looked))
@@ -192,7 +192,7 @@ def test_refused_deposit_shows_its_customer_the_reason(app: Flask, office: Flask
 
     empty = office.post(f"/office/deposits/{reference}/refusal", data={"refusal": ""})
     done = office.post(f"/office/deposits/{reference}/refusal", data={"refusal": "It never came."})
-    page = signed_in(app.test_client(), customer).get("/balance/add").text
+    page = logged_in(app.test_client(), customer).get("/balance/add").text
 
     assert (empty.status_code, done.status_code) == (422, 303)
     assert "It never came." in page and reference in page
@@ -200,7 +200,7 @@ def test_refused_deposit_shows_its_customer_the_reason(app: Flask, office: Flask
 
 def test_disabled_customer_is_logged_out_everywhere_until_enabled_again(app: Flask, office: FlaskClient) -> None:
     customer = a_customer("10")
-    browser = signed_in(app.test_client(), customer)
+    browser = logged_in(app.test_client(), customer)
     order = an_order(customer=customer, now=utc_now())
     live = f"/orders/{order.id}/live"
     tag = {"HX-PTag": browser.get(live).headers["HX-PTag"]}
@@ -232,7 +232,7 @@ def test_disabled_customer_is_logged_out_everywhere_until_enabled_again(app: Fla
 
 def test_disabling_needs_a_reason_and_is_never_for_oneself(app: Flask, client: FlaskClient) -> None:
     operator, customer = an_operator(), a_customer()
-    office = signed_in(client, operator)
+    office = logged_in(client, operator)
 
     empty = office.post(f"/office/customers/{customer.id}/disable", data={"role": "customer", "reason": ""})
     own = office.post(f"/office/customers/{operator.id}/disable", data={"reason": "Why not."})
@@ -244,12 +244,12 @@ def test_disabling_needs_a_reason_and_is_never_for_oneself(app: Flask, client: F
     assert reload(operator).disabled_at is None
 
 
-def test_signing_out_everywhere_ends_every_device_and_leaves_the_keys(app: Flask, office: FlaskClient) -> None:
+def test_logging_out_everywhere_ends_every_device_and_leaves_the_keys(app: Flask, office: FlaskClient) -> None:
     customer = a_customer()
-    browsers = [signed_in(app.test_client(), customer) for _ in range(2)]
+    browsers = [logged_in(app.test_client(), customer) for _ in range(2)]
     caller = a_caller(app.test_client(), customer)
 
-    done = office.post(f"/office/customers/{customer.id}/sign-out", data={"reason": "Asked by phone."})
+    done = office.post(f"/office/customers/{customer.id}/log-out", data={"reason": "Asked by phone."})
 
     assert done.status_code == 303
     assert [browser.get("/orders").status_code for browser in browsers] == [303, 303]
@@ -262,8 +262,8 @@ def test_pages_and_files_of_the_office_are_kept_by_nobody_and_shown_to_no_custom
     app: Flask, office: FlaskClient
 ) -> None:
     customer, tool = a_customer("10"), a_tool("page-visits")
-    browser, halfway = signed_in(app.test_client(), customer), app.test_client()
-    signed_in(halfway, an_operator(), second_factor=False)
+    browser, halfway = logged_in(app.test_client(), customer), app.test_client()
+    logged_in(halfway, an_operator(), second_factor=False)
     paths = ["customers", "approvals", "deposits", "ledger", "ledger.csv", "tools", "providers"]
     paths += ["audit-log", "audit-log.csv"]
     paths += [f"customers/{customer.id}", f"tools/{tool.slug}", f"providers/{tool.provider_id}", "tools/new"]
@@ -281,14 +281,14 @@ def test_money_forms_need_their_token(office: FlaskClient, csrf: None) -> None:
     customer = a_customer("10")
 
     # The money form keeps what was typed.
-    for path, status in (("money", 403), ("disable", 400), ("enable", 400), ("sign-out", 400)):
+    for path, status in (("money", 403), ("disable", 400), ("enable", 400), ("log-out", 400)):
         assert office.post(f"/office/customers/{customer.id}/{path}").status_code == status
 
 
 def test_another_operators_access_and_role_change_with_a_second_operators_approval(
     app: Flask, office: FlaskClient
 ) -> None:
-    target, second = an_operator(), signed_in(app.test_client(), an_operator())
+    target, second = an_operator(), logged_in(app.test_client(), an_operator())
     page = f"/office/customers/{target.id}"
 
     unreasoned = office.post(f"{page}/role", data={"role": "customer", "reason": ""})

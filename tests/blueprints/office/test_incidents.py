@@ -12,7 +12,7 @@ from panel.db import db, transaction
 from panel.domain.platform.component_states import Component
 from panel.models import AuditLogEntry, Incident
 from panel.services.platform import incident_reads, incidents
-from tests.support.factories import a_customer, an_operator, signed_in
+from tests.support.factories import a_customer, an_operator, logged_in
 
 FORM = {
     "request_id": "form-12345678",
@@ -26,7 +26,7 @@ FORM = {
 
 @pytest.fixture
 def office(client: FlaskClient) -> FlaskClient:
-    return signed_in(client, an_operator(email="operator@example.com"))
+    return logged_in(client, an_operator(email="operator@example.com"))
 
 
 def test_incident_opened_in_the_office_is_read_by_everyone(office: FlaskClient) -> None:
@@ -112,7 +112,7 @@ def test_others_find_nothing_here(client: FlaskClient, path: str) -> None:
     proposed(Component.SITE)
 
     assert client.get(f"/office/incidents{path}").status_code == 404
-    assert signed_in(client, a_customer()).get(f"/office/incidents{path}").status_code == 404
+    assert logged_in(client, a_customer()).get(f"/office/incidents{path}").status_code == 404
 
 
 @pytest.mark.parametrize("path", ["", "/new", "/plan", "/1"])

@@ -18,7 +18,7 @@ from panel.domain.accounts.roles import Role
 from panel.models import AuditLogEntry, StoredSetting
 from panel.services.stored_settings import logo
 from panel.services.uploaded_images import Upload
-from tests.support.factories import an_operator, signed_in
+from tests.support.factories import an_operator, logged_in
 from tests.support.images import PAGE as HTML
 from tests.support.images import SVG, a_bomb, a_photo, a_picture
 
@@ -186,7 +186,7 @@ def test_clear_margin_is_cut_off() -> None:
 
 
 def test_only_owners_change_the_logo(client: FlaskClient) -> None:
-    signed_in(client, an_operator(role=Role.OPERATOR))
+    logged_in(client, an_operator(role=Role.OPERATOR))
 
     assert preview(client, a_picture()).status_code == 403
     assert client.post(f"{PAGE}/logo", data={"seen_logo": "", "content": "eA=="}).status_code == 403

@@ -15,7 +15,7 @@ from panel.services.office import assignments
 from panel.services.orders import cancellations, dispatch, goodwill
 from tests.support import ledger_oracle
 from tests.support.browsing import post
-from tests.support.factories import NOON, a_customer, a_tool, an_operator, an_order, reload, signed_in
+from tests.support.factories import NOON, a_customer, a_tool, an_operator, an_order, logged_in, reload
 
 MAX_ROW_BYTES = 1_150
 HOSTILE = "<script>alert(1)</script> {{ 7*7 }} =cmd()"
@@ -29,7 +29,7 @@ def by_hand(status: Status = Status.IN_PROGRESS) -> Order:
 def test_office_is_not_there_for_customers_and_visitors(app: Flask, client: FlaskClient) -> None:
     order = an_order()
     paths = [*PAGES, f"/office/orders/{order.id}", "/office/reviews/1"]
-    customer = signed_in(app.test_client(), a_customer())
+    customer = logged_in(app.test_client(), a_customer())
 
     assert {browser.get(path).status_code for browser in (client, customer) for path in paths} == {404}
 
@@ -174,7 +174,7 @@ def test_customer_reads_goodwill_on_order_receipt_and_statement(client: FlaskCli
     with transaction():
         gift = goodwill.Gift(250_000_000, "It <b>ran</b> late.", 1, "olga", operator_id, 10**9)
         line = goodwill.give(order.id, gift, now=NOON)
-    signed_in(client, db.session.get_one(User, order.customer_id))
+    logged_in(client, db.session.get_one(User, order.customer_id))
 
     pages = [f"/orders/{order.id}", f"/orders/{order.id}/receipt", "/balance/statement?from=2026-11-01&to=2026-11-30"]
 

@@ -17,7 +17,7 @@ from panel.services.money import deposits
 from panel.services.office import audit_log_search, customers, ledger_search, order_table, review_list
 from panel.services.orders import history as order_history
 from panel.services.tickets import customer_list, queue
-from tests.support.factories import NOON, a_customer, a_tool, an_order, signed_in
+from tests.support.factories import NOON, a_customer, a_tool, an_order, logged_in
 from tests.support.ticket_factories import a_ticket
 
 PAGE = 3
@@ -130,7 +130,7 @@ def test_reviews_with_a_deadline_come_first_over_all_pages(office: FlaskClient, 
 def test_pages_of_a_customers_history_hold_each_order_once(client: FlaskClient, small_pages: None, path: str) -> None:
     customer, tool = a_customer("1000"), a_tool()
     made = [an_order(customer=customer, tool=tool, status=Status.COMPLETED, now=NOON).id for _ in range(ROWS)]
-    signed_in(client, customer)
+    logged_in(client, customer)
 
     assert walk(client, path, "order") == made[::-1]
 
@@ -138,7 +138,7 @@ def test_pages_of_a_customers_history_hold_each_order_once(client: FlaskClient, 
 def test_pages_of_a_customers_tickets_hold_each_ticket_once(client: FlaskClient, small_pages: None) -> None:
     customer = a_customer("0")
     made = [a_ticket(customer=customer, now=NOON).id for _ in range(5)]
-    signed_in(client, customer)
+    logged_in(client, customer)
 
     seen = walk(client, "/tickets", "ticket")
 

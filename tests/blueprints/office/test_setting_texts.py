@@ -18,7 +18,7 @@ from panel.services.help import own_texts
 from panel.services.help.facts import facts_for_prose
 from panel.services.stored_settings.texts import EditableText
 from tests.support import databases
-from tests.support.factories import a_customer, an_operator, signed_in
+from tests.support.factories import a_customer, an_operator, logged_in
 from tests.support.page_text import text_of
 
 TERMS = "/office/settings/texts/terms-of-service"
@@ -55,7 +55,7 @@ def details(subject: str) -> list[str]:
 def test_own_terms_show_in_every_process_with_their_day_and_go_back_to_the_default(
     app: Flask, client: FlaskClient
 ) -> None:
-    office = signed_in(client, an_operator())
+    office = logged_in(client, an_operator())
     other_app = create_app(app.config["PANEL"])
     other = other_app.test_client()
     default = text_of(other.get("/terms-of-service").text)
@@ -150,7 +150,7 @@ def test_payment_instructions_show_where_customers_pay(office: FlaskClient, app:
     save(office, PAYMENT, "# Bank <transfer>\r\nTo us.\r\n\r\nThanks.")
     visitor = app.test_client()
     home = visitor.get("/").text
-    signed_in(office, a_customer())
+    logged_in(office, a_customer())
     add = office.get("/balance/add").text
 
     assert "# Cash\nCome by.</textarea>" in from_file.replace("\r\n", "\n")

@@ -21,7 +21,7 @@ from panel.providers.mail import OutgoingMail, message
 from panel.services.stored_settings import changes, live
 from panel.services.stored_settings.registry import SETTINGS, SettingGroup
 from tests.support import databases
-from tests.support.factories import NOON, a_customer, an_order, signed_in
+from tests.support.factories import NOON, a_customer, an_order, logged_in
 from tests.support.page_text import text_of
 
 SITE = "/office/settings/site"
@@ -54,7 +54,7 @@ def field(page: str, name: str) -> str:
 
 @pytest.mark.both_engines
 def test_every_process_has_a_change_with_its_next_page(app: Flask, client: FlaskClient) -> None:
-    signed_in(client, a_customer())
+    logged_in(client, a_customer())
     cookie = client.get_cookie("session")
     assert cookie is not None
     # The first app saves. These two are as other processes, and have pages in their caches.

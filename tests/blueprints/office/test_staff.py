@@ -11,7 +11,7 @@ from panel.db import db
 from panel.domain.accounts.roles import Role
 from panel.models import Mail, User
 from panel.security import encryption
-from tests.support.factories import PASSWORD, an_operator, signed_in
+from tests.support.factories import PASSWORD, an_operator, logged_in
 
 EMAIL = "new@example.com"
 
@@ -25,7 +25,7 @@ def link_mailed(app: Flask) -> str:
 
 
 def test_an_owner_invites_and_the_invited_person_comes_to_the_office(app: Flask, client: FlaskClient) -> None:
-    owner = signed_in(app.test_client(), an_operator())
+    owner = logged_in(app.test_client(), an_operator())
 
     sent = owner.post("/office/staff/invitations", data={"email": EMAIL, "role": "support"})
     listed = unescape(owner.get("/office/staff").text)
@@ -48,7 +48,7 @@ def test_an_owner_invites_and_the_invited_person_comes_to_the_office(app: Flask,
 
 
 def test_an_invited_operator_reads_that_the_role_waits(app: Flask, client: FlaskClient) -> None:
-    owner = signed_in(app.test_client(), an_operator())
+    owner = logged_in(app.test_client(), an_operator())
     owner.post("/office/staff/invitations", data={"email": EMAIL, "role": "operator"})
 
     joined = client.post(link_mailed(app), data={"password": PASSWORD}, follow_redirects=True)
@@ -59,7 +59,7 @@ def test_an_invited_operator_reads_that_the_role_waits(app: Flask, client: Flask
 
 
 def test_a_withdrawn_invitation_is_gone_from_the_page_and_its_link_ends(app: Flask, client: FlaskClient) -> None:
-    owner = signed_in(app.test_client(), an_operator())
+    owner = logged_in(app.test_client(), an_operator())
     owner.post("/office/staff/invitations", data={"email": EMAIL, "role": "support"})
     [action] = re.findall(r'action="(/office/staff/invitations/\d+/withdrawal)"', owner.get("/office/staff").text)
 
@@ -71,7 +71,7 @@ def test_a_withdrawn_invitation_is_gone_from_the_page_and_its_link_ends(app: Fla
 
 
 def test_a_wrong_address_or_role_is_shown_at_its_field(app: Flask) -> None:
-    owner = signed_in(app.test_client(), an_operator())
+    owner = logged_in(app.test_client(), an_operator())
 
     wrong = owner.post("/office/staff/invitations", data={"email": "nobody", "role": "support"})
     none = owner.post("/office/staff/invitations", data={"email": EMAIL, "role": "customer"})
@@ -81,7 +81,7 @@ def test_a_wrong_address_or_role_is_shown_at_its_field(app: Flask) -> None:
 
 
 def test_the_page_says_who_has_which_role_and_what_it_may_do(app: Flask) -> None:
-    owner = signed_in(app.test_client(), an_operator())
+    owner = logged_in(app.test_client(), an_operator())
     support = an_operator(role=Role.SUPPORT)
 
     page = unescape(owner.get("/office/staff").text)

@@ -11,7 +11,7 @@ from panel.db import db, transaction
 from panel.domain.status import Status
 from panel.models import CannedAnswer, TicketEntry, User
 from panel.services.tickets import canned_answers
-from tests.support.factories import NOON, a_customer, a_tool, an_operator, an_order, reload, signed_in
+from tests.support.factories import NOON, a_customer, a_tool, an_operator, an_order, logged_in, reload
 from tests.support.ticket_factories import a_request_id, a_ticket, answered
 
 HOSTILE = '<script>alert(1)</script> {{ 7 * 7 }} =1+1 "x"'
@@ -20,7 +20,7 @@ HOSTILE = '<script>alert(1)</script> {{ 7 * 7 }} =1+1 "x"'
 @pytest.fixture
 def operator(client: FlaskClient) -> User:
     operator = an_operator()
-    signed_in(client, operator)
+    logged_in(client, operator)
     return operator
 
 
@@ -193,7 +193,7 @@ def test_expired_form_gives_the_answer_back_to_operators_alone(client: FlaskClie
     address = f"/office/tickets/{ticket.id}/answers"
 
     kept = client.post(address, data=sent(ticket.id, text="Typed with care"))
-    signed_in(client, a_customer())
+    logged_in(client, a_customer())
     refused = client.post(address, data=sent(ticket.id, text="Typed with care"))
 
     assert kept.status_code == 403
@@ -204,7 +204,7 @@ def test_expired_form_gives_the_answer_back_to_operators_alone(client: FlaskClie
 
 def test_office_of_tickets_is_not_there_for_customers(client: FlaskClient) -> None:
     ticket, answer = a_ticket(), a_canned()
-    signed_in(client, a_customer())
+    logged_in(client, a_customer())
 
     for path in ("", "/live", f"/{ticket.id}"):
         assert client.get(f"/office/tickets{path}").status_code == 404

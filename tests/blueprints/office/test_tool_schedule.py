@@ -13,7 +13,7 @@ from panel.models import ScheduledTerms, User
 from panel.services.catalogue import scheduled_terms
 from panel.services.office import price_groups
 from tests.blueprints.office.test_tools import form, offer, save
-from tests.support.factories import LINK, NOON, a_customer, a_tool, an_order, signed_in
+from tests.support.factories import LINK, NOON, a_customer, a_tool, an_order, logged_in
 from tests.support.page_text import text_of
 
 DAY = timedelta(days=1)
@@ -29,7 +29,7 @@ def schedule(office: FlaskClient, **changes: str) -> ScheduledTerms:
 
 def customers_pages(app: Flask, customer: User) -> dict[str, str]:
     """What this customer reads, and what a visitor reads."""
-    client, visitor = signed_in(app.test_client(), customer), app.test_client()
+    client, visitor = logged_in(app.test_client(), customer), app.test_client()
     order = {"tool": "page-visits", "link": LINK, "quantity": "1000", "request_id": "request-1"}
     addresses = ("/tools", "/tools/page-visits", "/updates")
     return {
@@ -124,7 +124,7 @@ def test_change_that_leaves_a_customers_own_price_is_no_news_for_them(office: Fl
 def test_pages_follow_as_soon_as_it_takes_effect(office: FlaskClient, app: Flask) -> None:
     a_tool("page-visits", price="1.00")
     schedule(office, price_per_thousand="2.00")
-    client, visitor = signed_in(app.test_client(), a_customer("100")), app.test_client()
+    client, visitor = logged_in(app.test_client(), a_customer("100")), app.test_client()
     for browser in (client, visitor):
         assert "From" in text_of(browser.get("/tools").text)
 

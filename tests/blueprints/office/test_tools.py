@@ -15,7 +15,7 @@ from panel.services.catalogue import tool_settings, tools
 from panel.services.catalogue.tools import ToolOffer
 from panel.services.office import tool_editor
 from tests.support.concurrently import run_concurrently
-from tests.support.factories import NOON, a_customer, a_provider, a_tool, an_order, new_terms, reload, signed_in
+from tests.support.factories import NOON, a_customer, a_provider, a_tool, an_order, logged_in, new_terms, reload
 
 
 def offer(slug: str = "page-visits") -> ToolOffer:
@@ -196,7 +196,7 @@ def test_saving_needs_a_reason_and_a_difference(office: FlaskClient) -> None:
 def test_a_tool_is_hidden_and_shown_with_a_reason_and_its_orders_go_on(app: Flask, office: FlaskClient) -> None:
     tool = a_tool("page-visits")
     order = an_order(tool=tool)
-    shopper = signed_in(app.test_client(), a_customer())
+    shopper = logged_in(app.test_client(), a_customer())
 
     empty = office.post("/office/tools/page-visits/hide", data={"reason": ""})
     hidden = office.post("/office/tools/page-visits/hide", data={"reason": "Upstream is gone."})

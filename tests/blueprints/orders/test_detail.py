@@ -16,7 +16,7 @@ from panel.models import EventSource
 from panel.services.money import account_entries, ledger
 from panel.services.orders import dispatch, transitions
 from panel.services.orders.transitions import Move, Note
-from tests.support.factories import NOON, a_customer, a_tool, an_order, signed_in
+from tests.support.factories import NOON, a_customer, a_tool, an_order, logged_in
 
 
 def _region(page: str) -> str:
@@ -28,7 +28,7 @@ def test_page_says_what_the_status_means_and_where_the_money_is(client: FlaskCli
     customer = a_customer("10")
     order = an_order(customer=customer, status=status, quantity=1_000)
 
-    page = html.unescape(signed_in(client, customer).get(f"/orders/{order.id}").text)
+    page = html.unescape(logged_in(client, customer).get(f"/orders/{order.id}").text)
 
     assert re.search(rf'id="order-{order.id}" data-status="{status}" data-delivered="\d+" data-quantity="1000"', page)
     assert status.facts.means in page
@@ -43,7 +43,7 @@ def test_money_is_a_sum_with_its_statement_lines(client: FlaskClient) -> None:
     order = an_order(customer=customer, quantity=1_000, price="0.90", status=Status.PARTIAL, remains=360)
     entries = account_entries.last_entries(customer.id, count=2)
 
-    page = signed_in(client, customer).get(f"/orders/{order.id}").text
+    page = logged_in(client, customer).get(f"/orders/{order.id}").text
 
     for entry in entries:
         assert f"Statement line {entry.id}</a>" in page
@@ -65,7 +65,7 @@ def test_timeline_is_the_log_of_events_newest_first_and_escaped(client: FlaskCli
         )
         transitions.add_notes([note], now=NOON)
 
-    page = signed_in(client, customer).get(f"/orders/{order.id}").text
+    page = logged_in(client, customer).get(f"/orders/{order.id}").text
 
     numbers = [int(number) for number in re.findall(r'id="event-(\d+)"', page)]
     assert numbers == sorted(numbers, reverse=True)
@@ -81,7 +81,7 @@ def test_timeline_of_very_many_events_comes_in_pages(client: FlaskClient) -> Non
         with transaction():
             claimed = transitions.lock_order(order.id)
             transitions.apply_moves([Move(claimed, Status.IN_PROGRESS, remains, source=EventSource.PROVIDER)], now=NOON)
-    signed_in(client, customer)
+    logged_in(client, customer)
 
     first, second = (client.get(f"/orders/{order.id}?page={page}").text for page in (1, 2))
 
@@ -96,14 +96,14 @@ def test_unconfirmed_order_is_noted_beside_its_tag(client: FlaskClient) -> None:
     with transaction():
         transitions.set_schedule(transitions.lock_order(order.id), unconfirmed_at=NOON)
 
-    assert dispatch.UNCONFIRMED in signed_in(client, customer).get(f"/orders/{order.id}").text
+    assert dispatch.UNCONFIRMED in logged_in(client, customer).get(f"/orders/{order.id}").text
 
 
 @pytest.mark.parametrize("status", [status for status in Status if status.is_moving])
 def test_region_served_alone_is_the_region_in_the_page(client: FlaskClient, status: Status) -> None:
     customer = a_customer("10")
     order = an_order(customer=customer, status=status)
-    signed_in(client, customer)
+    logged_in(client, customer)
 
     page, alone = client.get(f"/orders/{order.id}").text, client.get(f"/orders/{order.id}/live")
 
@@ -115,7 +115,7 @@ def test_region_served_alone_is_the_region_in_the_page(client: FlaskClient, stat
 def test_region_is_304_until_the_order_moves_and_stops_polling_when_it_has_ended(client: FlaskClient) -> None:
     customer = a_customer("10")
     order = an_order(customer=customer, status=Status.IN_PROGRESS)
-    signed_in(client, customer)
+    logged_in(client, customer)
     address = f"/orders/{order.id}/live"
     tag = {"HX-PTag": client.get(address).headers["HX-PTag"]}
 
@@ -133,7 +133,7 @@ def test_region_is_304_until_the_order_moves_and_stops_polling_when_it_has_ended
 def test_paused_page_does_not_poll_and_says_how_to_resume(client: FlaskClient) -> None:
     customer = a_customer("10")
     order = an_order(customer=customer)
-    signed_in(client, customer)
+    logged_in(client, customer)
 
     answer = client.get(f"/orders/{order.id}?live=off")
     page = client.get(answer.location).text
@@ -145,7 +145,7 @@ def test_paused_page_does_not_poll_and_says_how_to_resume(client: FlaskClient) -
 
 def test_someone_elses_order_is_not_found_anywhere(client: FlaskClient) -> None:
     order = an_order(status=Status.PARTIAL)
-    signed_in(client, a_customer("10"))
+    logged_in(client, a_customer("10"))
 
     for path in ("", "/live", "/receipt", "/cancellation"):
         assert client.get(f"/orders/{order.id}{path}").status_code == 404
@@ -155,7 +155,7 @@ def test_someone_elses_order_is_not_found_anywhere(client: FlaskClient) -> None:
 
 @pytest.mark.parametrize("number", ["0", "999999", str(2**63), str(10**30)])
 def test_order_that_does_not_exist_is_not_found(client: FlaskClient, number: str) -> None:
-    signed_in(client, a_customer())
+    logged_in(client, a_customer())
 
     for path in ("", "/live", "/receipt", "/cancellation"):
         assert client.get(f"/orders/{number}{path}").status_code == 404
@@ -163,7 +163,7 @@ def test_order_that_does_not_exist_is_not_found(client: FlaskClient, number: str
         assert client.post(f"/orders/{number}{path}").status_code == 404
 
 
-def test_region_of_a_signed_out_visitor_is_401_without_body(client: FlaskClient) -> None:
+def test_region_of_a_logged_out_visitor_is_401_without_body(client: FlaskClient) -> None:
     answer = client.get(f"/orders/{an_order().id}/live")
 
     assert (answer.status_code, answer.data) == (401, b"")
@@ -176,7 +176,7 @@ def test_balance_on_a_receipt_is_the_one_of_its_moment(client: FlaskClient) -> N
     first = an_order(customer=customer, tool=tool, status=Status.CANCELED, quantity=1_000)
     an_order(customer=customer, tool=tool, status=Status.IN_PROGRESS, quantity=1_000)
 
-    page = signed_in(client, customer).get(f"/orders/{first.id}/receipt").text
+    page = logged_in(client, customer).get(f"/orders/{first.id}/receipt").text
 
     assert re.search(r"Balance after</dt><dd><data[^>]*>\$10\.00<", page)
 
@@ -192,7 +192,7 @@ def test_receipt_shows_the_sum_and_its_statement_line(
     order = an_order(customer=customer, price="0.90", quantity=1_000, status=status, remains=remains)
     entry = account_entries.last_entries(customer.id, count=1)[0]
 
-    page = signed_in(client, customer).get(f"/orders/{order.id}/receipt").text
+    page = logged_in(client, customer).get(f"/orders/{order.id}/receipt").text
 
     assert f"R-{order.id}" in page
     assert f'value="{amount}"' in page
@@ -206,14 +206,14 @@ def test_order_that_returned_nothing_has_no_receipt(client: FlaskClient, status:
     customer = a_customer("10")
     order = an_order(customer=customer, status=status)
 
-    assert signed_in(client, customer).get(f"/orders/{order.id}/receipt").status_code == 404
+    assert logged_in(client, customer).get(f"/orders/{order.id}/receipt").status_code == 404
 
 
 def test_pending_order_is_canceled_at_once_with_all_money_back(client: FlaskClient) -> None:
     customer = a_customer("10")
     order = an_order(customer=customer, can_cancel=True)
 
-    answer = signed_in(client, customer).post(f"/orders/{order.id}/cancellation")
+    answer = logged_in(client, customer).post(f"/orders/{order.id}/cancellation")
 
     assert (answer.status_code, answer.location) == (303, f"/orders/{order.id}")
     assert "The whole amount is back on your balance." in client.get(answer.location).text
@@ -224,7 +224,7 @@ def test_cancel_asks_before_it_acts_and_names_the_money(client: FlaskClient) -> 
     customer = a_customer("10")
     order = an_order(customer=customer, price="0.90", can_cancel=True)
     ended = an_order(customer=customer, status=Status.COMPLETED)
-    signed_in(client, customer)
+    logged_in(client, customer)
 
     page = client.get(f"/orders/{order.id}").text
     asked, refused = (client.get(f"/orders/{each.id}/cancellation") for each in (order, ended))
@@ -245,7 +245,7 @@ def test_runs_of_counts_are_folded_into_one_line(client: FlaskClient) -> None:
             held = transitions.lock_order(order.id)
             transitions.apply_moves([Move(held, Status.IN_PROGRESS, remains, source=EventSource.PROVIDER)], now=NOON)
 
-    page = signed_in(client, customer).get(f"/orders/{order.id}").text
+    page = logged_in(client, customer).get(f"/orders/{order.id}").text
 
     assert "<summary>Delivered 200 to 400 of 1,000, in 3 counts</summary>" in page
     assert page.count("<summary>Delivered") == 1
@@ -256,7 +256,7 @@ def test_runs_of_counts_are_folded_into_one_line(client: FlaskClient) -> None:
 def test_cancellation_that_the_terms_do_not_offer_is_a_409_with_the_reason(client: FlaskClient) -> None:
     customer = a_customer("10")
     order = an_order(customer=customer, can_cancel=False)
-    signed_in(client, customer)
+    logged_in(client, customer)
 
     answer = client.post(f"/orders/{order.id}/cancellation")
 
@@ -269,7 +269,7 @@ def test_cancellation_that_the_terms_do_not_offer_is_a_409_with_the_reason(clien
 def test_refill_is_requested_once(client: FlaskClient) -> None:
     customer = a_customer("10")
     order = an_order(customer=customer, status=Status.COMPLETED, now=utc_now() - timedelta(days=1), refill_days=30)
-    signed_in(client, customer)
+    logged_in(client, customer)
     assert 'form="refill"' in client.get(f"/orders/{order.id}").text
 
     first, second = (client.post(f"/orders/{order.id}/refills") for _ in range(2))
@@ -283,7 +283,7 @@ def test_refill_is_requested_once(client: FlaskClient) -> None:
 def test_actions_need_the_forms_token(client: FlaskClient, csrf: None) -> None:
     customer = a_customer("10")
     order = an_order(customer=customer)
-    signed_in(client, customer)
+    logged_in(client, customer)
 
     assert client.post(f"/orders/{order.id}/cancellation").status_code == 400
     assert client.post(f"/orders/{order.id}/refills").status_code == 400
@@ -293,7 +293,7 @@ def test_reading_pages_changes_nothing(app: Flask, client: FlaskClient) -> None:
     customer = a_customer("10")
     tool = a_tool("page-visits")
     order = an_order(customer=customer, tool=tool, status=Status.PARTIAL)
-    signed_in(client, customer)
+    logged_in(client, customer)
     values = {"order_id": order.id, "slug": "page-visits"}
     rules = [rule for rule in app.url_map.iter_rules() if "GET" in (rule.methods or ())]
     paths = [rule.rule for rule in rules if not rule.arguments - values.keys()]
@@ -320,7 +320,7 @@ def test_usual_reason_is_not_guessed_where_the_reason_is_known(client: FlaskClie
         an_order(customer=customer, can_cancel=True),
         an_order(customer=customer, status=Status.CANCELED),
     )
-    signed_in(client, customer).post(f"/orders/{by_request.id}/cancellation")
+    logged_in(client, customer).post(f"/orders/{by_request.id}/cancellation")
 
     known, unknown = (client.get(f"/orders/{each.id}").text for each in (by_request, by_provider))
 
@@ -333,7 +333,7 @@ def test_completed_order_of_a_tool_without_refill_mentions_no_refill(client: Fla
     with_refill, without = (
         an_order(customer=customer, tool=a_tool(refill_days=days), status=Status.COMPLETED) for days in (30, None)
     )
-    signed_in(client, customer)
+    logged_in(client, customer)
 
     pages = [client.get(f"/orders/{order.id}").text for order in (with_refill, without)]
 

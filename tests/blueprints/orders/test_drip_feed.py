@@ -13,7 +13,7 @@ from panel.providers.base import Accepted
 from panel.services.orders import dispatch, placing, sync
 from panel.services.orders.placing import Placing
 from tests.support.api_clients import a_caller
-from tests.support.factories import LINK, NOON, a_customer, a_tool, signed_in
+from tests.support.factories import LINK, NOON, a_customer, a_tool, logged_in
 from tests.support.form_factories import a_drip_feed_tool
 
 _INPUT = re.compile(r'<input[^>]*? name="([^"]+)"[^>]*? value="([^"]*)"')
@@ -57,7 +57,7 @@ def test_api_refuses_half_a_plan_and_a_plan_for_another_tool(client: FlaskClient
 
 def test_order_by_the_form_without_scripts_shows_plan_and_whole_price(client: FlaskClient) -> None:
     tool, customer = a_drip_feed_tool(price="1.00"), a_customer("10")
-    signed_in(client, customer)
+    logged_in(client, customer)
 
     page = client.get(f"/orders/new?tool={tool.slug}").text
     typed = form_fields(page, "/orders/check") | {"link": LINK, "quantity": "100", "runs": "4", "interval": "120"}
@@ -76,7 +76,7 @@ def test_order_by_the_form_without_scripts_shows_plan_and_whole_price(client: Fl
 
 def test_price_is_for_all_runs_and_says_what_is_missing(client: FlaskClient) -> None:
     tool = a_drip_feed_tool(price="1.00")
-    signed_in(client, a_customer("10"))
+    logged_in(client, a_customer("10"))
 
     whole = client.get(f"/orders/price?tool={tool.slug}&quantity=100&runs=5&interval=60").text
     half = client.get(f"/orders/price?tool={tool.slug}&quantity=100&runs=5").text
@@ -90,7 +90,7 @@ def test_order_again_starts_from_the_quantity_of_one_run(client: FlaskClient) ->
     asked = Placing(tool.slug, LINK, "100", "request-000001", None, {"runs": "3", "interval": "60"})
     with transaction():
         order_id = placing.place_order(customer.id, asked=asked, now=NOON).id
-    signed_in(client, customer)
+    logged_in(client, customer)
 
     fields = form_fields(client.get(f"/orders/new?again={order_id}").text, "/orders/check")
 

@@ -15,7 +15,7 @@ from panel.models import Catalogue, Order, User
 from panel.services.accounts import sessions
 from panel.services.orders import history as order_history
 from panel.services.orders import transitions
-from tests.support.factories import NOON, a_customer, a_tool, an_order, new_terms, reload, signed_in
+from tests.support.factories import NOON, a_customer, a_tool, an_order, logged_in, new_terms, reload
 
 
 @pytest.fixture
@@ -25,7 +25,7 @@ def customer() -> User:
 
 @pytest.fixture
 def client(client: FlaskClient, customer: User) -> FlaskClient:
-    return signed_in(client, customer)
+    return logged_in(client, customer)
 
 
 def region_of(page: str) -> str:

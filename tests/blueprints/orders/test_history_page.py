@@ -11,7 +11,7 @@ from panel.db import transaction
 from panel.domain.status import Status
 from panel.models import User
 from panel.services import customer_version
-from tests.support.factories import a_customer, a_tool, an_order, signed_in
+from tests.support.factories import a_customer, a_tool, an_order, logged_in
 
 LINK = "https://example.com/page-1?a=1&b=%22%3C"
 PATHS = (
@@ -40,7 +40,7 @@ def _page(app: Flask, user: User, path: str) -> str:
     with transaction():
         # So that no cache of whole pages answers.
         customer_version.bump([user.id])
-    answer = signed_in(app.test_client(), user).get(path)
+    answer = logged_in(app.test_client(), user).get(path)
     assert answer.status_code == 200, path
     # What differs between two sessions and two versions.
     same = re.sub(r'(name="csrf_token" value|data-push|data-hx-ptag)="[^"]*"', "", answer.text)
@@ -86,7 +86,7 @@ def test_page_shows_a_person_nowhere_else_than_in_the_parts(app: Flask, monkeypa
 
 def test_message_after_a_form_is_shown_once(app: Flask) -> None:
     first, _second = _people()
-    client = signed_in(app.test_client(), first)
+    client = logged_in(app.test_client(), first)
     client.get("/orders")
     with client.session_transaction() as session:
         session["_flashes"] = [("message", "Saved.")]

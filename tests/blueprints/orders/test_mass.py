@@ -10,7 +10,7 @@ from sqlalchemy import func, select
 from panel.db import db, transaction
 from panel.models import Order, Tool
 from panel.services.money import ledger
-from tests.support.factories import LINK, a_customer, a_tool, new_terms, signed_in
+from tests.support.factories import LINK, a_customer, a_tool, logged_in, new_terms
 
 GOOD = f"page-visits | {LINK} | 1000"
 LINES = f"{GOOD}\r\n\r\nno-such-tool|{LINK}|1000\r\npage-visits | {LINK} | 1e3\r\npage-visits | {LINK} | 2000"
@@ -27,7 +27,7 @@ def _hidden(page: str, name: str) -> str:
 def test_check_answers_each_line_and_shows_the_total(client: FlaskClient) -> None:
     a_tool("page-visits", price="0.90")
 
-    page = signed_in(client, a_customer("10")).post("/orders/mass", data={"lines": LINES})
+    page = logged_in(client, a_customer("10")).post("/orders/mass", data={"lines": LINES})
 
     assert page.status_code == 200
     assert "Place 2 orders for $2.70" in page.text
@@ -39,7 +39,7 @@ def test_check_answers_each_line_and_shows_the_total(client: FlaskClient) -> Non
 def test_placing_makes_the_good_lines_orders_and_gives_the_others_back(client: FlaskClient) -> None:
     a_tool("page-visits", price="0.90")
     customer = a_customer("10")
-    check = signed_in(client, customer).post("/orders/mass", data={"lines": LINES}).text
+    check = logged_in(client, customer).post("/orders/mass", data={"lines": LINES}).text
     form = {name: _hidden(check, name) for name in ("request_id", "terms", "lines")} | {"step": "place"}
 
     answer = client.post("/orders/mass", data=form)
@@ -55,7 +55,7 @@ def test_short_name_in_capitals_is_the_same_tool(client: FlaskClient) -> None:
     a_tool("page-visits", price="0.90")
     customer = a_customer("10")
     lines = f"Page-Visits | {LINK} | 1000\nPAGE-VISITS | HTTPS://EXAMPLE.COM/page-2 | 1000"
-    check = signed_in(client, customer).post("/orders/mass", data={"lines": lines}).text
+    check = logged_in(client, customer).post("/orders/mass", data={"lines": lines}).text
     form = {name: _hidden(check, name) for name in ("request_id", "terms", "lines")} | {"step": "place"}
 
     answer = client.post("/orders/mass", data=form)
@@ -68,7 +68,7 @@ def test_short_name_in_capitals_is_the_same_tool(client: FlaskClient) -> None:
 def test_lines_sent_again_buy_nothing_twice(client: FlaskClient) -> None:
     a_tool("page-visits", price="0.90")
     customer = a_customer("10")
-    signed_in(client, customer)
+    logged_in(client, customer)
     form = {"lines": LINES, "request_id": "one-form-of-lines", "step": "place"}
 
     first, second = (client.post("/orders/mass", data=form).text for _ in range(2))
@@ -82,7 +82,7 @@ def test_equal_lines_are_orders_of_their_own_as_far_as_the_balance_goes(client: 
     customer = a_customer("2")
     form = {"lines": "\n".join([GOOD] * 3), "request_id": "one-form-of-lines", "step": "place"}
 
-    page = signed_in(client, customer).post("/orders/mass", data=form).text
+    page = logged_in(client, customer).post("/orders/mass", data=form).text
 
     assert page.count("Not enough funds") == 1
     assert (_orders(), ledger.balance_nanos(customer.id)) == (2, 200_000_000)
@@ -94,7 +94,7 @@ def test_terms_that_changed_since_the_check_are_not_placed(client: FlaskClient) 
     new_terms(tool, price_micros_per_thousand=1_500_000)
     form = {"lines": GOOD, "request_id": "one-form-of-lines", "step": "place", "terms": seen}
 
-    answer = signed_in(client, a_customer()).post("/orders/mass", data=form)
+    answer = logged_in(client, a_customer()).post("/orders/mass", data=form)
 
     assert answer.status_code == 422
     assert "have changed" in answer.text
@@ -118,7 +118,7 @@ def test_unusable_form_places_nothing(client: FlaskClient, change: dict[str, str
     a_tool("page-visits")
     form = {"lines": GOOD, "request_id": "one-form-of-lines", "step": "place"} | change
 
-    assert signed_in(client, a_customer()).post("/orders/mass", data=form).status_code == 422
+    assert logged_in(client, a_customer()).post("/orders/mass", data=form).status_code == 422
     assert _orders() == 0
 
 
@@ -127,7 +127,7 @@ def test_tool_is_named_by_short_name_number_or_name(client: FlaskClient, called:
     tool = a_tool("page-visits", price="0.90")
     line = f"{called.format(id=tool.id)} | {LINK} | 1,000"
 
-    check = signed_in(client, a_customer()).post("/orders/mass", data={"lines": line}).text
+    check = logged_in(client, a_customer()).post("/orders/mass", data={"lines": line}).text
     form = {name: _hidden(check, name) for name in ("request_id", "terms", "lines")} | {"step": "place"}
 
     assert "1 order can be placed for" in check
@@ -140,7 +140,7 @@ def test_name_of_two_tools_is_refused_with_their_short_names(client: FlaskClient
         with transaction():
             db.session.get_one(Tool, tool.id).name = "Visits"
 
-    page = signed_in(client, a_customer()).post("/orders/mass", data={"lines": f"visits | {LINK} | 1000"}).text
+    page = logged_in(client, a_customer()).post("/orders/mass", data={"lines": f"visits | {LINK} | 1000"}).text
 
     assert "Several tools are called “visits”. Use a short name: page-visits, page-visits-2." in page
 
@@ -149,7 +149,7 @@ def test_summary_comes_first_then_the_wrong_lines_with_their_reasons(client: Fla
     a_tool("page-visits", price="0.90", minimum=50)
     lines = f"{GOOD}\npage-visits | {LINK} | 20\npage-visits | not a link | 1000\nonly words"
 
-    page = html.unescape(signed_in(client, a_customer()).post("/orders/mass", data={"lines": lines}).text)
+    page = html.unescape(logged_in(client, a_customer()).post("/orders/mass", data={"lines": lines}).text)
 
     summary = re.sub(r"<[^>]+>", "", page)
     places = [
@@ -170,7 +170,7 @@ def test_bar_inside_a_link_belongs_to_the_link(client: FlaskClient) -> None:
     a_tool("page-visits", link_pattern=r"https://example\.com/.+")
     link = "https://example.com/page-1?tags=a|b|c"
 
-    page = signed_in(client, a_customer()).post("/orders/mass", data={"lines": f"page-visits | {link} | 1000"}).text
+    page = logged_in(client, a_customer()).post("/orders/mass", data={"lines": f"page-visits | {link} | 1000"}).text
 
     assert "1 order can be placed" in page
     assert f"<small>{link}</small>" in page

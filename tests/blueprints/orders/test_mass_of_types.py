@@ -16,7 +16,7 @@ from panel.domain.forms.order_types import TYPES
 from panel.models import Order
 from panel.services.orders import order_fields, placing
 from panel.services.orders.placing import Placing
-from tests.support.factories import LINK, NOON, a_customer, signed_in
+from tests.support.factories import LINK, NOON, a_customer, logged_in
 from tests.support.form_factories import a_tool_of, given_for, quantity_for
 
 
@@ -26,7 +26,7 @@ def hidden(page: str, name: str) -> str:
 
 def test_a_line_of_every_type_becomes_an_order_with_its_fields(client: FlaskClient) -> None:
     tools = {order_type: a_tool_of(order_type) for order_type in TYPES}
-    signed_in(client, a_customer("1000"))
+    logged_in(client, a_customer("1000"))
     lines = [
         " | ".join([tool.slug, LINK, *([quantity] if (quantity := quantity_for(TYPES[order_type])) else [])])
         + mass_line.written(given_for(TYPES[order_type]))
@@ -56,7 +56,7 @@ def test_a_line_of_every_type_becomes_an_order_with_its_fields(client: FlaskClie
 def test_a_line_that_lacks_a_part_says_which(client: FlaskClient, order_type: str, parts: str, fault: str) -> None:
     tool = a_tool_of(order_type)
 
-    page = signed_in(client, a_customer("10")).post("/orders/mass", data={"lines": f"{tool.slug} | {LINK} | {parts}"})
+    page = logged_in(client, a_customer("10")).post("/orders/mass", data={"lines": f"{tool.slug} | {LINK} | {parts}"})
 
     assert page.status_code == 422
     assert fault in html.unescape(page.text)
@@ -68,7 +68,7 @@ def test_orders_again_are_lines_with_the_same_fields(client: FlaskClient) -> Non
     with transaction():
         order_id = placing.place_order(customer.id, asked=asked, now=NOON).id
 
-    page = signed_in(client, customer).post("/orders/selection", data={"action": "again", "order": [order_id]}).text
+    page = logged_in(client, customer).post("/orders/selection", data={"action": "again", "order": [order_id]}).text
 
     line = html.unescape(re.search(r"<textarea[^>]*>\n(.*?)</textarea>", page, re.S)[1])
     _tool, _, rest = line.partition("|")
@@ -81,7 +81,7 @@ def test_csv_has_the_fields_as_json_and_no_formula(client: FlaskClient) -> None:
     with transaction():
         placing.place_order(customer.id, asked=Placing(tool.slug, LINK, "", "request-000001", fields=given), now=NOON)
 
-    text = signed_in(client, customer).get("/orders.csv").text.removeprefix("\ufeff")
+    text = logged_in(client, customer).get("/orders.csv").text.removeprefix("\ufeff")
 
     [row] = csv.DictReader(io.StringIO(text))
     assert json.loads(row["fields"]) == given

@@ -11,7 +11,7 @@ from panel.db import db
 from panel.domain.status import Status
 from panel.models import Order
 from panel.services.money import ledger
-from tests.support.factories import LINK, a_customer, a_tool, an_order, new_terms, signed_in
+from tests.support.factories import LINK, a_customer, a_tool, an_order, logged_in, new_terms
 
 FORM = {"tool": "page-visits", "link": LINK, "quantity": "1000", "request_id": "request-of-this-form"}
 
@@ -33,7 +33,7 @@ def _hidden(page: str, name: str) -> str:
 def test_form_keeps_the_tool_of_the_link_and_shows_its_terms(client: FlaskClient) -> None:
     tool = a_tool("page-visits", price="0.90", minimum=50)
 
-    page = signed_in(client, a_customer()).get("/orders/new?tool=page-visits&quantity=2000").text
+    page = logged_in(client, a_customer()).get("/orders/new?tool=page-visits&quantity=2000").text
 
     assert '<input id="order-tool" type="hidden" name="tool" value="page-visits">' in page
     assert "Terms of Page visits" in page
@@ -44,7 +44,7 @@ def test_form_keeps_the_tool_of_the_link_and_shows_its_terms(client: FlaskClient
 
 def test_each_form_has_a_number_of_its_own(client: FlaskClient) -> None:
     a_tool("page-visits")
-    signed_in(client, a_customer())
+    logged_in(client, a_customer())
 
     numbers = {_hidden(client.get("/orders/new?tool=page-visits").text, "request_id") for _ in range(3)}
 
@@ -55,12 +55,12 @@ def test_each_form_has_a_number_of_its_own(client: FlaskClient) -> None:
 def test_form_for_a_tool_that_nobody_can_order_is_not_found(client: FlaskClient, slug: str) -> None:
     a_tool("hidden-tool", is_hidden=True)
 
-    assert signed_in(client, a_customer()).get(f"/orders/new?tool={slug}").status_code == 404
+    assert logged_in(client, a_customer()).get(f"/orders/new?tool={slug}").status_code == 404
 
 
 def test_price_served_alone_is_the_price_in_the_page(client: FlaskClient) -> None:
     a_tool("page-visits")
-    signed_in(client, a_customer())
+    logged_in(client, a_customer())
 
     for query in ("tool=page-visits&quantity=640", "tool=page-visits&quantity=", "tool=page-visits&quantity=1"):
         alone = client.get(f"/orders/price?{query}", headers={"HX-Request": "true"}).text
@@ -69,7 +69,7 @@ def test_price_served_alone_is_the_price_in_the_page(client: FlaskClient) -> Non
         assert alone.strip() in page
 
 
-def test_price_of_a_signed_out_visitor_is_401_without_body(client: FlaskClient) -> None:
+def test_price_of_a_logged_out_visitor_is_401_without_body(client: FlaskClient) -> None:
     answer = client.get("/orders/price?tool=x", headers={"HX-Request": "true"})
 
     assert (answer.status_code, answer.data) == (401, b"")
@@ -79,7 +79,7 @@ def test_check_page_shows_the_order_and_the_balance_before_and_after(client: Fla
     tool = a_tool("page-visits", price="2.40")
     customer = a_customer("10")
 
-    page = signed_in(client, customer).post("/orders/check", data=FORM)
+    page = logged_in(client, customer).post("/orders/check", data=FORM)
 
     assert page.status_code == 200
     assert "Place order for $2.40" in page.text
@@ -93,7 +93,7 @@ def test_check_page_shows_the_order_and_the_balance_before_and_after(client: Fla
 def test_check_page_says_what_is_missing(client: FlaskClient) -> None:
     a_tool("page-visits", price="2.40")
 
-    page = signed_in(client, a_customer("2")).post("/orders/check", data=FORM)
+    page = logged_in(client, a_customer("2")).post("/orders/check", data=FORM)
 
     assert page.status_code == 422
     assert "Not enough funds" in page.text
@@ -106,7 +106,7 @@ def test_placing_charges_and_leads_to_the_order(client: FlaskClient) -> None:
     a_tool("page-visits", price="2.40")
     customer = a_customer("10")
 
-    answer = _place(signed_in(client, customer))
+    answer = _place(logged_in(client, customer))
 
     order = db.session.scalars(select(Order)).one()
     assert (answer.status_code, answer.location) == (303, f"/orders/{order.id}")
@@ -119,7 +119,7 @@ def test_placing_charges_and_leads_to_the_order(client: FlaskClient) -> None:
 def test_same_form_sent_again_gives_the_same_answer_and_no_second_order(client: FlaskClient) -> None:
     a_tool("page-visits")
     customer = a_customer("10")
-    signed_in(client, customer)
+    logged_in(client, customer)
 
     first, second = _place(client), _place(client)
 
@@ -131,7 +131,7 @@ def test_link_is_kept_with_its_scheme_and_host_in_lower_case_and_both_spellings_
     client: FlaskClient,
 ) -> None:
     a_tool("page-visits")
-    signed_in(client, a_customer("10"))
+    logged_in(client, a_customer("10"))
 
     first, second, third = (
         _place(client, link=link) for link in ("Https://EXAMPLE.com/page-1", "Https://EXAMPLE.com/page-1", LINK)
@@ -148,7 +148,7 @@ def test_link_that_only_opens_on_a_private_network_is_refused_before_money_moves
 ) -> None:
     a_tool("page-visits", link_pattern=r"https?://\S+")
 
-    answer = _place(signed_in(client, a_customer("10")), link=f"https://{host}/a")
+    answer = _place(logged_in(client, a_customer("10")), link=f"https://{host}/a")
 
     assert answer.status_code == 422
     assert f"The link has no public host name: {host.strip('[]')} can’t be reached" in answer.text
@@ -159,7 +159,7 @@ def test_fields_for_addresses_and_figures_are_left_as_they_are_typed(client: Fla
     a_tool("page-visits")
 
     paths = ("/orders/new?tool=page-visits", "/balance/add", "/orders/mass")
-    pages = [signed_in(client, a_customer()).get(path).text for path in paths]
+    pages = [logged_in(client, a_customer()).get(path).text for path in paths]
 
     for name, page in zip(("link", "amount", "lines"), pages, strict=True):
         tag = re.search(rf'<(?:input|textarea) id="{name}"[^>]*>', page)
@@ -174,7 +174,7 @@ def test_same_form_with_other_words_is_a_409_that_shows_the_earlier_order(
     a_tool("page-visits")
     a_tool("other-tool")
     customer = a_customer("10")
-    first = _place(signed_in(client, customer))
+    first = _place(logged_in(client, customer))
 
     answer = _place(client, **change)
 
@@ -188,7 +188,7 @@ def test_terms_that_changed_in_between_are_a_409_with_the_new_price_to_confirm(c
     seen = str(tool.terms_id)
     customer = a_customer("10")
     new_terms(tool, price_micros_per_thousand=1_500_000)
-    signed_in(client, customer)
+    logged_in(client, customer)
 
     refused = _place(client, terms=seen)
 
@@ -204,7 +204,7 @@ def test_too_little_balance_is_a_422_that_charges_nothing(client: FlaskClient) -
     a_tool("page-visits", price="2.40")
     customer = a_customer("2")
 
-    answer = _place(signed_in(client, customer))
+    answer = _place(logged_in(client, customer))
 
     assert answer.status_code == 422
     assert "Not enough funds" in answer.text
@@ -223,7 +223,7 @@ def test_order_again_is_filled_in_from_the_earlier_order(
     tool = a_tool("page-visits")
     order = an_order(customer=customer, tool=tool, quantity=1_000, status=status, remains=remains)
 
-    page = signed_in(client, customer).get(f"/orders/new?again={order.id}").text
+    page = logged_in(client, customer).get(f"/orders/new?again={order.id}").text
 
     assert '<input id="order-tool" type="hidden" name="tool" value="page-visits">' in page
     assert f'value="{LINK}"' in page
@@ -234,7 +234,7 @@ def test_order_again_is_filled_in_from_the_earlier_order(
 def test_order_again_of_someone_elses_order_is_not_found(client: FlaskClient, again: str) -> None:
     other = an_order()
 
-    answer = signed_in(client, a_customer()).get(f"/orders/new?again={again.format(other=other.id)}")
+    answer = logged_in(client, a_customer()).get(f"/orders/new?again={again.format(other=other.id)}")
 
     assert answer.status_code == 404
 
@@ -250,5 +250,5 @@ def test_visitor_is_redirected_to_log_in_with_the_way_back(client: FlaskClient, 
 def test_placing_needs_the_forms_token(client: FlaskClient, csrf: None) -> None:
     a_tool("page-visits")
 
-    assert _place(signed_in(client, a_customer())).status_code == 403
+    assert _place(logged_in(client, a_customer())).status_code == 403
     assert _orders() == 0

@@ -10,7 +10,7 @@ from panel.db import db
 from panel.domain.status import Status
 from panel.models import Order, Transfer
 from panel.services.money import ledger
-from tests.support.factories import LINK, a_customer, a_tool, signed_in
+from tests.support.factories import LINK, a_customer, a_tool, logged_in
 
 FORM = {"tool": "page-visits", "link": LINK, "quantity": "1000", "request_id": "request-of-this-form"}
 
@@ -53,7 +53,7 @@ def test_wrong_quantity_is_a_message_at_the_field_and_charges_nothing(
     a_tool("page-visits", minimum=50, maximum=2_000)
     customer = a_customer("10")
 
-    answer = signed_in(client, customer).post(path, data=FORM | {"quantity": quantity})
+    answer = logged_in(client, customer).post(path, data=FORM | {"quantity": quantity})
 
     assert answer.status_code == 422
     assert 'id="quantity-error"' in answer.text
@@ -67,7 +67,7 @@ def test_repeated_field_is_refused_at_the_field(client: FlaskClient, name: str, 
     a_tool("page-visits")
     form = MultiDict([*FORM.items(), (name, FORM[name])])
 
-    answer = signed_in(client, a_customer()).post(path, data=form)
+    answer = logged_in(client, a_customer()).post(path, data=form)
 
     assert answer.status_code == 422
     assert f'id="{name}-error"' in answer.text
@@ -80,7 +80,7 @@ def test_field_that_is_missing_is_refused_at_the_field(client: FlaskClient, name
     a_tool("page-visits")
     form = {key: value for key, value in FORM.items() if key != name}
 
-    answer = signed_in(client, a_customer()).post(path, data=form)
+    answer = logged_in(client, a_customer()).post(path, data=form)
 
     assert answer.status_code == 422
     assert f'id="{name}-error"' in answer.text
@@ -93,7 +93,7 @@ def test_hidden_field_that_was_tampered_with_is_a_422(
     client: FlaskClient, hidden: dict[str, str], terms: dict[str, str]
 ) -> None:
     a_tool("page-visits")
-    signed_in(client, a_customer())
+    logged_in(client, a_customer())
 
     for change in (hidden | terms, hidden, terms or hidden):
         answer = _place(client, **change)
@@ -107,7 +107,7 @@ def test_tool_that_nobody_can_order_is_refused(client: FlaskClient, slug: str) -
     a_tool("hidden-tool", is_hidden=True)
     a_tool("page-visits")
 
-    answer = _place(signed_in(client, a_customer()), tool=slug)
+    answer = _place(logged_in(client, a_customer()), tool=slug)
 
     assert answer.status_code == 422
     assert 'id="tool-error"' in answer.text
@@ -118,7 +118,7 @@ def test_all_errors_are_listed_together(client: FlaskClient) -> None:
     a_tool("page-visits")
 
     page = (
-        signed_in(client, a_customer()).post("/orders/check", data=FORM | {"link": "ftp://x", "quantity": "1e3"}).text
+        logged_in(client, a_customer()).post("/orders/check", data=FORM | {"link": "ftp://x", "quantity": "1e3"}).text
     )
 
     assert 'id="link-error"' in page
@@ -131,7 +131,7 @@ def test_fields_that_the_form_does_not_have_are_not_read(client: FlaskClient) ->
     a_tool("page-visits", price="0.90")
     other = a_customer("10")
     customer = a_customer("10")
-    signed_in(client, customer)
+    logged_in(client, customer)
 
     answer = _place(client, charge="0", charge_nanos="0", status="completed", user_id=str(other.id), price="0")
 
@@ -144,7 +144,7 @@ def test_fields_that_the_form_does_not_have_are_not_read(client: FlaskClient) ->
 def test_hostile_link_stays_text(client: FlaskClient) -> None:
     a_tool("page-visits")
 
-    page = signed_in(client, a_customer()).post("/orders/check", data=FORM | {"link": '"><script>x</script>'}).text
+    page = logged_in(client, a_customer()).post("/orders/check", data=FORM | {"link": '"><script>x</script>'}).text
 
     assert "<script>x" not in page
     assert "&#34;&gt;&lt;script&gt;" in page

@@ -14,7 +14,7 @@ from panel.db import db, transaction
 from panel.domain.status import Status
 from panel.models import Order, User
 from panel.services.money import ledger
-from tests.support.factories import LINK, NOON, a_customer, a_tool, an_order, reload, signed_in
+from tests.support.factories import LINK, NOON, a_customer, a_tool, an_order, logged_in, reload
 from tests.support.ledger_oracle import assert_consistent
 
 
@@ -25,7 +25,7 @@ def customer() -> User:
 
 @pytest.fixture
 def client(client: FlaskClient, customer: User) -> FlaskClient:
-    return signed_in(client, customer)
+    return logged_in(client, customer)
 
 
 def send(client: FlaskClient, action: str, *orders: Order, step: str = "") -> str:

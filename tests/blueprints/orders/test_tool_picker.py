@@ -15,7 +15,7 @@ from panel.models import Provider
 from panel.services.platform import incidents
 from panel.services.platform.incidents import UpdateText
 from panel.services.providers import health
-from tests.support.factories import LINK, a_customer, a_provider, a_tool, an_order, signed_in
+from tests.support.factories import LINK, a_customer, a_provider, a_tool, an_order, logged_in
 from tests.support.large_catalogue import fill_catalogue
 
 FORM = {"tool": "page-visits", "link": LINK, "quantity": "1000", "request_id": "request-of-this-form"}
@@ -46,7 +46,7 @@ def test_picker_finds_tools_by_word_and_category(client: FlaskClient, query: str
     for slug in ("apple-visits", "berry-visits"):
         a_tool(slug)
     a_tool("hidden-visits", is_hidden=True)
-    signed_in(client, a_customer())
+    logged_in(client, a_customer())
 
     page, region = client.get(f"/orders/new?{query}"), client.get(f"/orders/tools?{query}")
 
@@ -59,14 +59,14 @@ def test_tool_is_found_by_its_number(client: FlaskClient) -> None:
     a_tool("apple-visits")
     tool = a_tool("berry-visits")
 
-    page = signed_in(client, a_customer()).get(f"/orders/new?q={tool.id}").text
+    page = logged_in(client, a_customer()).get(f"/orders/new?q={tool.id}").text
 
     assert "berry-visits" in _picked(page)
 
 
 def test_choosing_a_tool_keeps_what_is_typed(client: FlaskClient) -> None:
     a_tool("page-visits")
-    signed_in(client, a_customer())
+    logged_in(client, a_customer())
 
     answer = client.post("/orders/check", data=FORM | {"tool": "page-visits", "change": "tool"})
     picker = client.get(answer.location).text
@@ -79,7 +79,7 @@ def test_choosing_a_tool_keeps_what_is_typed(client: FlaskClient) -> None:
 
 def test_results_are_pages_that_together_are_every_tool_once(client: FlaskClient) -> None:
     fill_catalogue(45)
-    signed_in(client, a_customer())
+    logged_in(client, a_customer())
 
     path, seen = "/orders/new", []
     while path:
@@ -97,7 +97,7 @@ def test_page_is_full_where_tools_on_the_way_cannot_be_ordered(client: FlaskClie
     for number in range(21):
         a_tool(f"good-{number:02}")
 
-    page = signed_in(client, a_customer()).get("/orders/new").text
+    page = logged_in(client, a_customer()).get("/orders/new").text
 
     assert _picked(page) == [f"good-{number:02}" for number in range(20)]
     assert "More tools" in page
@@ -105,7 +105,7 @@ def test_page_is_full_where_tools_on_the_way_cannot_be_ordered(client: FlaskClie
 
 def test_quick_amount_fills_the_form_without_scripts(client: FlaskClient) -> None:
     a_tool("page-visits", price="0.90", minimum=50, maximum=20_000)
-    signed_in(client, a_customer("9"))
+    logged_in(client, a_customer("9"))
     page = client.get("/orders/new?tool=page-visits").text
 
     amounts = re.findall(r'name="fill" value="(\d+)" formnovalidate>([^<]+)<', page)
@@ -125,7 +125,7 @@ def test_quick_amount_fills_the_form_without_scripts(client: FlaskClient) -> Non
 @pytest.mark.parametrize("quantity", ["1,000", "1 000", "1\u202f000", " 1000 "])
 def test_quantity_with_separators_is_checked_and_placed_exactly(client: FlaskClient, quantity: str) -> None:
     a_tool("page-visits", price="0.90")
-    signed_in(client, a_customer())
+    logged_in(client, a_customer())
 
     check = client.post("/orders/check", data=FORM | {"quantity": quantity})
     placed = [client.post("/orders", data=FORM | {"quantity": each}).location for each in (quantity, "1000")]
@@ -137,7 +137,7 @@ def test_quantity_with_separators_is_checked_and_placed_exactly(client: FlaskCli
 def test_check_page_names_the_running_order_for_the_same_tool_and_link(client: FlaskClient) -> None:
     customer, tool = a_customer(), a_tool("page-visits")
     other = a_customer()
-    signed_in(client, customer)
+    logged_in(client, customer)
     before = client.post("/orders/check", data=FORM).text
     an_order(customer=other, tool=tool, status=Status.IN_PROGRESS, link=LINK)
     of_other = client.post("/orders/check", data=FORM).text
@@ -156,7 +156,7 @@ def test_ended_order_for_the_same_link_is_no_warning(client: FlaskClient) -> Non
     customer, tool = a_customer(), a_tool("page-visits")
     an_order(customer=customer, tool=tool, status=Status.COMPLETED, link=LINK)
 
-    page = signed_in(client, customer).post("/orders/check", data=FORM).text
+    page = logged_in(client, customer).post("/orders/check", data=FORM).text
 
     assert "already running" not in page
 
@@ -184,7 +184,7 @@ def _hold_back(provider_id: int, how: str) -> None:
 @pytest.mark.parametrize("how", ["paused", "probed"])
 def test_every_page_says_that_the_provider_takes_no_orders(client: FlaskClient, how: str) -> None:
     tool = a_tool("page-visits")
-    signed_in(client, a_customer())
+    logged_in(client, a_customer())
     before = _pages(client)
 
     _hold_back(tool.provider_id, how)
@@ -196,7 +196,7 @@ def test_every_page_says_that_the_provider_takes_no_orders(client: FlaskClient, 
 
 def test_every_page_says_that_an_incident_is_open(client: FlaskClient) -> None:
     tool = a_tool("page-visits")
-    signed_in(client, a_customer())
+    logged_in(client, a_customer())
     before = _pages(client)
 
     words = UpdateText(Phase.INVESTIGATING, "We look into it.", {provider_key(tool.provider_id): State.DEGRADED})
@@ -212,7 +212,7 @@ def test_every_page_says_that_an_incident_is_open(client: FlaskClient) -> None:
 def test_incident_of_another_provider_is_not_shown(client: FlaskClient) -> None:
     a_tool("page-visits")
     other = a_tool("other-visits", provider=a_provider("simulated", name="other"))
-    signed_in(client, a_customer())
+    logged_in(client, a_customer())
 
     words = UpdateText(Phase.INVESTIGATING, "We look into it.", {provider_key(other.provider_id): State.DEGRADED})
     with transaction():

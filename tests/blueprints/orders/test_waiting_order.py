@@ -8,7 +8,7 @@ from flask.testing import FlaskClient
 
 from panel.db import transaction
 from panel.services.money import ledger
-from tests.support.factories import LINK, NOON, a_customer, a_tool, signed_in
+from tests.support.factories import LINK, NOON, a_customer, a_tool, logged_in
 
 FORM = {"tool": "page-visits", "link": LINK, "quantity": "1000", "request_id": "request-of-this-form"}
 
@@ -24,7 +24,7 @@ def _way_back(client: FlaskClient) -> str:
 def test_order_without_funds_keeps_tool_link_and_quantity_until_they_are_there(client: FlaskClient) -> None:
     a_tool("page-visits", price="0.90")
     customer = a_customer("0.40")
-    signed_in(client, customer)
+    logged_in(client, customer)
     back = _way_back(client)
     with transaction():
         ledger.deposit(customer.id, amount_nanos=1_000_000_000, reason="deposit:test:2", note="", now=NOON)
@@ -40,7 +40,7 @@ def test_order_without_funds_keeps_tool_link_and_quantity_until_they_are_there(c
 def test_waiting_order_that_was_placed_leads_to_the_order(client: FlaskClient) -> None:
     a_tool("page-visits", price="0.90")
     customer = a_customer("0.40")
-    signed_in(client, customer)
+    logged_in(client, customer)
     back = _way_back(client)
     with transaction():
         ledger.deposit(customer.id, amount_nanos=1_000_000_000, reason="deposit:test:2", note="", now=NOON)
@@ -53,7 +53,7 @@ def test_waiting_order_that_was_placed_leads_to_the_order(client: FlaskClient) -
 
 def test_waiting_order_still_says_what_is_missing(client: FlaskClient) -> None:
     a_tool("page-visits", price="0.90")
-    signed_in(client, a_customer("0.40"))
+    logged_in(client, a_customer("0.40"))
 
     page = client.get(_way_back(client))
 
@@ -63,9 +63,9 @@ def test_waiting_order_still_says_what_is_missing(client: FlaskClient) -> None:
 
 def test_waiting_order_of_another_customer_is_not_shown(client: FlaskClient) -> None:
     a_tool("page-visits", price="0.90")
-    signed_in(client, a_customer("0.40"))
+    logged_in(client, a_customer("0.40"))
     back = _way_back(client)
-    signed_in(client, a_customer())
+    logged_in(client, a_customer())
 
     page = client.get(back)
 

@@ -13,7 +13,7 @@ from panel.domain.status import Status
 from panel.services import delivery_times
 from panel.services.money.audit import audit
 from panel.services.platform import audit_runs, canary
-from tests.support.factories import a_customer, a_tool, an_order, signed_in
+from tests.support.factories import a_customer, a_tool, an_order, logged_in
 
 
 @pytest.fixture(autouse=True)
@@ -28,7 +28,7 @@ def words(page: str) -> str:
 
 def test_visitors_are_asked_in_and_customers_to_their_orders(client: FlaskClient) -> None:
     for_visitors = client.get("/").text
-    for_customers = signed_in(client, a_customer()).get("/").text
+    for_customers = logged_in(client, a_customer()).get("/").text
 
     assert 'class="button" href="/sign-up">Create account' in for_visitors
     assert 'href="/tools">See tools' in for_visitors

@@ -12,7 +12,7 @@ from panel.db import transaction
 from panel.domain.status import Status
 from panel.models import Order
 from panel.services.orders import transitions
-from tests.support.factories import NOON, a_customer, an_order, signed_in
+from tests.support.factories import NOON, a_customer, an_order, logged_in
 
 AFAR = {"REMOTE_ADDR": "203.0.113.77"}
 WRONG = "A" * 22
@@ -36,7 +36,7 @@ def test_anyone_with_the_link_sees_the_order_and_nothing_else_of_its_customer(ap
     order = an_order(
         customer=customer, status=Status.PARTIAL, quantity=1_000, remains=360, link="https://example.com/ada"
     )
-    path = shared(signed_in(client, customer), order)
+    path = shared(logged_in(client, customer), order)
 
     response = app.test_client().get(path, environ_base=AFAR)
 
@@ -54,7 +54,7 @@ def test_anyone_with_the_link_sees_the_order_and_nothing_else_of_its_customer(ap
 def test_money_is_shown_if_the_customer_chose_it(app: Flask, client: FlaskClient) -> None:
     customer = a_customer("10")
     order = an_order(customer=customer, status=Status.PARTIAL, quantity=1_000, remains=360, price="0.90")
-    path = shared(signed_in(client, customer), order, shows_money="yes")
+    path = shared(logged_in(client, customer), order, shows_money="yes")
 
     page = app.test_client().get(path).text
 
@@ -65,7 +65,7 @@ def test_money_is_shown_if_the_customer_chose_it(app: Flask, client: FlaskClient
 def test_page_is_live_and_its_region_alone_is_the_one_in_the_page(app: Flask, client: FlaskClient) -> None:
     customer = a_customer("10")
     order = an_order(customer=customer, status=Status.IN_PROGRESS, quantity=1_000)
-    path = shared(signed_in(client, customer), order)
+    path = shared(logged_in(client, customer), order)
     visitor = app.test_client()
 
     first = visitor.get(f"{path}/live")
@@ -86,7 +86,7 @@ def test_page_is_live_and_its_region_alone_is_the_one_in_the_page(app: Flask, cl
 def test_revoked_link_and_wrong_link_get_one_answer_at_once(app: Flask, client: FlaskClient) -> None:
     customer = a_customer("10")
     order = an_order(customer=customer, status=Status.IN_PROGRESS)
-    path = shared(signed_in(client, customer), order)
+    path = shared(logged_in(client, customer), order)
     visitor = app.test_client()
     tag = {"HX-PTag": visitor.get(f"{path}/live").headers["HX-PTag"]}
     assert visitor.get(path).status_code == 200
@@ -105,7 +105,7 @@ def test_revoked_link_and_wrong_link_get_one_answer_at_once(app: Flask, client: 
 
 def test_guessing_is_limited_by_network_and_hides_right_links_too(app: Flask, client: FlaskClient) -> None:
     customer = a_customer("10")
-    path = shared(signed_in(client, customer), an_order(customer=customer))
+    path = shared(logged_in(client, customer), an_order(customer=customer))
     visitor = app.test_client()
 
     answers = [
@@ -120,6 +120,6 @@ def test_guessing_is_limited_by_network_and_hides_right_links_too(app: Flask, cl
 
 def test_forms_of_another_customer_find_no_order(client: FlaskClient) -> None:
     order = an_order()
-    signed_in(client, a_customer())
+    logged_in(client, a_customer())
 
     assert client.post(f"/orders/{order.id}/public-link").status_code == 404

@@ -6,7 +6,7 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
-from tests.support.factories import a_customer, signed_in
+from tests.support.factories import a_customer, logged_in
 
 
 def test_the_choice_is_remembered_and_leads_back_to_the_page(client: FlaskClient) -> None:
@@ -47,7 +47,7 @@ def test_the_cookie_is_no_session_and_names_nobody(client: FlaskClient) -> None:
 
 
 def test_a_page_that_a_form_was_answered_with_leads_back_to_one_that_can_be_asked_for(app: Flask) -> None:
-    client = signed_in(app.test_client(), a_customer())
+    client = logged_in(app.test_client(), a_customer())
     refused = client.post("/orders/check", data={"tool": "none", "link": "", "quantity": ""})
 
     back = re.search('name="next" value="(.*)"', refused.text)

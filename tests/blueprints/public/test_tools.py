@@ -14,7 +14,7 @@ from panel.db import transaction
 from panel.domain.status import Status
 from panel.services import delivery_times
 from panel.services.catalogue import tools
-from tests.support.factories import LINK, NOON, a_customer, a_tool, an_order, new_terms, signed_in
+from tests.support.factories import LINK, NOON, a_customer, a_tool, an_order, logged_in, new_terms
 
 FIELDS = (
     "delivered",
@@ -95,7 +95,7 @@ def test_the_list_is_sorted_by_price_where_asked(client: FlaskClient) -> None:
 def test_a_favorite_is_marked_found_and_first_in_the_order_form(client: FlaskClient) -> None:
     a_tool("apple-visits")
     a_tool("berry-visits")
-    signed_in(client, a_customer())
+    logged_in(client, a_customer())
 
     answers = [client.post("/tools/berry-visits/favorite", data={"favorite": "yes"}) for _ in range(2)]
 
@@ -116,7 +116,7 @@ def test_a_favorite_is_marked_found_and_first_in_the_order_form(client: FlaskCli
 
 def test_a_favorite_can_be_dropped(client: FlaskClient) -> None:
     a_tool("berry-visits")
-    signed_in(client, a_customer())
+    logged_in(client, a_customer())
     client.post("/tools/berry-visits/favorite", data={"favorite": "yes"})
 
     for _ in range(2):
@@ -131,7 +131,7 @@ def test_favorites_are_of_one_person_alone(app: Flask) -> None:
     a_tool("berry-visits")
     one, other, stranger = (app.test_client() for _ in range(3))
     for each in (one, other):
-        signed_in(each, a_customer())
+        logged_in(each, a_customer())
 
     one.post("/tools/berry-visits/favorite", data={"favorite": "yes"})
 
@@ -228,7 +228,7 @@ def test_ordering_keeps_the_tool_through_log_in(client: FlaskClient) -> None:
     a_tool("page-visits")
 
     stranger = client.get("/tools/page-visits").text
-    customer = signed_in(client, a_customer()).get("/tools/page-visits").text
+    customer = logged_in(client, a_customer()).get("/tools/page-visits").text
 
     assert 'href="/log-in?next=/orders/new%3Ftool%3Dpage-visits"' in stranger
     assert 'href="/orders/new?tool=page-visits"' in customer

@@ -12,7 +12,7 @@ from panel.services import announcements
 from panel.services.catalogue import terms_changes, tool_settings
 from panel.services.catalogue.terms_changes import ChangeKind
 from panel.services.office import tool_editor
-from tests.support.factories import NOON, a_customer, a_tool, new_terms, signed_in
+from tests.support.factories import NOON, a_customer, a_tool, logged_in, new_terms
 from tests.support.page_text import text_of
 
 DAY = timedelta(days=1)
@@ -73,7 +73,7 @@ def test_announcements_reach_their_audience_alone(client: FlaskClient) -> None:
     publish("News for customers", "customers", is_pinned=True)
 
     visitor, feed = client.get("/updates").text, client.get("/updates.atom").text
-    customer = signed_in(client, a_customer()).get("/updates").text
+    customer = logged_in(client, a_customer()).get("/updates").text
 
     assert "News for all" in visitor and "News for all" in feed and "News for all" in customer
     assert "News for customers" not in visitor + feed
@@ -84,7 +84,7 @@ def test_announcements_reach_their_audience_alone(client: FlaskClient) -> None:
 def test_banner_and_announcement_end_with_their_withdrawal(client: FlaskClient) -> None:
     number = publish("News for all", is_pinned=True)
     assert client.get("/updates").text.count("News for all") == 1
-    signed_in(client, a_customer())
+    logged_in(client, a_customer())
     assert [client.get("/orders").text.count("News for all") for _ in range(2)] == [1, 1]
 
     with transaction():

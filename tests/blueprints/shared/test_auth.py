@@ -14,8 +14,8 @@ from panel.clock import utc_now
 from panel.db import db
 from panel.models import LoginSession, User
 from panel.services.accounts import sessions
-from tests.support.browsing import is_signed_in
-from tests.support.factories import PASSWORD, a_customer, an_order, reload, signed_in
+from tests.support.browsing import is_logged_in
+from tests.support.factories import PASSWORD, a_customer, an_order, logged_in, reload
 from tests.support.statements import traced
 
 NEW = {"email": "Ada@Example.com", "password": PASSWORD}
@@ -30,8 +30,8 @@ def token_of(client: FlaskClient) -> str | None:
         return session.get(sessions.TOKEN_KEY)
 
 
-def test_signed_in_users_are_redirected_from_log_in_and_sign_up(client: FlaskClient) -> None:
-    signed_in(client, a_customer())
+def test_logged_in_users_are_redirected_from_log_in_and_sign_up(client: FlaskClient) -> None:
+    logged_in(client, a_customer())
 
     for path in ("/log-in", "/sign-up"):
         answer = client.get(f"{path}?next=/balance")
@@ -76,12 +76,12 @@ def test_log_out_ends_the_device_on_the_server_too(client: FlaskClient, app: Fla
     thief = app.test_client()
     with thief.session_transaction() as session:
         session[sessions.TOKEN_KEY] = stolen
-    assert not is_signed_in(thief)
+    assert not is_logged_in(thief)
     assert client.get("/log-out").status_code == 405
 
 
 def test_log_out_works_with_the_token_of_the_page(client: FlaskClient, csrf: None) -> None:
-    signed_in(client, a_customer())
+    logged_in(client, a_customer())
 
     assert client.post("/log-out").status_code == 400
     token = re.search(r'name="csrf_token" value="([^"]+)"', client.get("/account").text)
@@ -92,7 +92,7 @@ def test_log_out_works_with_the_token_of_the_page(client: FlaskClient, csrf: Non
 @pytest.mark.parametrize(
     "path", ["/account", "/balance", "/balance/add", "/balance/statement?from=2026-11-01&to=2026-11-02"]
 )
-def test_signed_out_pages_lead_to_log_in_and_back(client: FlaskClient, path: str) -> None:
+def test_logged_out_pages_lead_to_log_in_and_back(client: FlaskClient, path: str) -> None:
     user = a_customer()
 
     asked = client.get(path)
@@ -104,7 +104,7 @@ def test_signed_out_pages_lead_to_log_in_and_back(client: FlaskClient, path: str
     assert log_in(client, user, next=path).location == path
 
 
-def test_form_sent_while_signed_out_leads_back_to_its_page(client: FlaskClient) -> None:
+def test_form_sent_while_logged_out_leads_back_to_its_page(client: FlaskClient) -> None:
     path = "/account/notices"
 
     answer = client.post(path, headers={"Referer": f"http://localhost{path}"})
@@ -114,7 +114,7 @@ def test_form_sent_while_signed_out_leads_back_to_its_page(client: FlaskClient) 
     assert other.location == "/log-in"
 
 
-def test_part_of_a_page_is_401_without_a_body_when_signed_out(client: FlaskClient) -> None:
+def test_part_of_a_page_is_401_without_a_body_when_logged_out(client: FlaskClient) -> None:
     answer = client.get("/balance", headers={"HX-Request": "true"})
 
     assert answer.status_code == 401
@@ -156,16 +156,16 @@ def test_next_keeps_the_tool_through_sign_up(client: FlaskClient) -> None:
 
 
 def test_session_older_than_thirty_days_has_ended(client: FlaskClient) -> None:
-    signed_in(client, a_customer(), at=utc_now() - timedelta(days=31))
+    logged_in(client, a_customer(), at=utc_now() - timedelta(days=31))
 
-    assert not is_signed_in(client)
+    assert not is_logged_in(client)
 
 
 def test_looking_writes_nothing_and_asks_once_who_is_there(app: Flask) -> None:
     user = a_customer()
     an_order(customer=user)
     with traced(app) as statements:
-        client = signed_in(app.test_client(), user)
+        client = logged_in(app.test_client(), user)
         statements.clear()
 
         for path in ("/account", "/balance", "/balance/add", "/balance/statement"):
@@ -192,7 +192,7 @@ def test_a_poll_after_log_out_gets_a_response_marked_as_ours(client: FlaskClient
 def test_every_answer_to_a_poll_says_that_it_is_ours(client: FlaskClient) -> None:
     customer = a_customer("100")
     order = an_order(customer=customer)
-    signed_in(client, customer)
+    logged_in(client, customer)
 
     for path in ("/orders/live", f"/orders/{order.id}/live"):
         region = client.get(path)

@@ -12,7 +12,7 @@ from panel.application import create_app
 from panel.blueprints.shared import navigation, template_globals
 from panel.blueprints.shared.navigation import Link
 from tests.support import databases
-from tests.support.factories import a_customer, an_operator, signed_in
+from tests.support.factories import a_customer, an_operator, logged_in
 from tests.support.ticket_factories import a_ticket
 
 VISITOR = ["SmmPanelUS", "Tools", "Order statuses", "FAQ", "API", "Platform status", "Log in", "Sign up"]
@@ -45,7 +45,7 @@ def test_visitor_has_the_public_pages_and_two_ways_in(client: FlaskClient) -> No
 def test_customer_has_orders_help_balance_and_account(client: FlaskClient) -> None:
     customer = a_customer(balance="12.50", email="ada@example.com")
 
-    bar = _bar(signed_in(client, customer).get("/orders").text)
+    bar = _bar(logged_in(client, customer).get("/orders").text)
 
     assert _links(bar) == ["SmmPanelUS", "Balance $12.50", "Add funds", *CUSTOMER, *HELP, *ACCOUNT]
     assert re.findall(r'<span class="menu__label">(.*?)</span>', bar) == ["Help", "ada@example.com"]
@@ -53,16 +53,16 @@ def test_customer_has_orders_help_balance_and_account(client: FlaskClient) -> No
 
 
 def test_menus_close_each_other_without_scripts(client: FlaskClient) -> None:
-    bar = _bar(signed_in(client, a_customer()).get("/orders").text)
+    bar = _bar(logged_in(client, a_customer()).get("/orders").text)
 
     assert bar.count('<details class="menu" name="bar"') + bar.count('data-kind="account" name="bar"') == 2
 
 
 def test_operator_has_a_way_to_the_office(client: FlaskClient) -> None:
-    bar = _bar(signed_in(client, an_operator()).get("/orders").text)
+    bar = _bar(logged_in(client, an_operator()).get("/orders").text)
 
     assert "Office" in _links(bar)
-    assert "Office" not in _links(_bar(signed_in(client, a_customer()).get("/orders").text))
+    assert "Office" not in _links(_bar(logged_in(client, a_customer()).get("/orders").text))
 
 
 def test_office_has_a_bar_of_its_own_and_counts_what_waits(office: FlaskClient) -> None:
@@ -85,20 +85,20 @@ def test_office_has_a_bar_of_its_own_and_counts_what_waits(office: FlaskClient) 
     [("/faq", "FAQ"), ("/orders", "Orders"), ("/balance/statement", "Statement"), ("/account", "Security")],
 )
 def test_current_page_is_marked_in_the_bar(client: FlaskClient, path: str, words: str) -> None:
-    bar = _bar(signed_in(client, a_customer()).get(path).text)
+    bar = _bar(logged_in(client, a_customer()).get(path).text)
 
     assert re.findall(r'aria-current="page">(.*?)</a>', bar) == [words]
 
 
 def test_menu_that_holds_the_current_page_is_marked(client: FlaskClient) -> None:
-    browser = signed_in(client, a_customer())
+    browser = logged_in(client, a_customer())
 
     assert "<summary data-current>" in browser.get("/faq").text
     assert "<summary data-current>" not in browser.get("/orders").text
 
 
 def test_bar_never_says_status_guide(client: FlaskClient) -> None:
-    assert "Status guide" not in client.get("/").text + signed_in(client, a_customer()).get("/orders").text
+    assert "Status guide" not in client.get("/").text + logged_in(client, a_customer()).get("/orders").text
 
 
 def test_sign_up_and_footer_lead_to_the_terms(client: FlaskClient) -> None:

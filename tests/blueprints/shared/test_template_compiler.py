@@ -11,15 +11,15 @@ from jinja2.compiler import CodeGenerator
 from jinja2.runtime import Context
 
 from panel.blueprints.shared import page_frame, template_compiler
-from tests.support import signed_in_pages
-from tests.support.signed_in_pages import SignedInPage
+from tests.support import logged_in_pages
+from tests.support.logged_in_pages import LoggedInPage
 
 # What differs in two responses of one page: tokens, and texts and values made from the time.
 _DIFFERS = re.compile(r'(?:value|href|data-[\w-]+|src|content|datetime)="[^"]*"|\d[\d:.,]*')
 
 
 def test_pages_are_as_jinja_makes_them(app: Flask) -> None:
-    pages = [page for page in signed_in_pages.pages(app) if page.rule != "/account/second-factor"]
+    pages = [page for page in logged_in_pages.pages(app) if page.rule != "/account/second-factor"]
 
     ours = {page.rule: _html(app, page) for page in pages}
     with _jinjas_own_compiler(app):
@@ -94,7 +94,7 @@ def _forget_compiled(app: Flask) -> None:
     app.extensions[page_frame.EXTENSION].clear()
 
 
-def _html(app: Flask, page: SignedInPage) -> str:
+def _html(app: Flask, page: LoggedInPage) -> str:
     with app.app_context():
         answer = app.test_client(use_cookies=False).get(page.path, headers=page.headers)
     return _DIFFERS.sub("…", answer.text) if answer.mimetype == "text/html" else ""

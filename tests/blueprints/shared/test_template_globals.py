@@ -13,7 +13,7 @@ from panel.domain import status_diagram
 from panel.domain.platform.component_states import State
 from panel.domain.status import Status
 from panel.settings import ROOT
-from tests.support.factories import a_customer, a_tool, signed_in
+from tests.support.factories import a_customer, a_tool, logged_in
 
 AT = datetime(2026, 11, 20, 14, 5, 31, tzinfo=UTC)
 CSS = ROOT / "static" / "css"
@@ -122,7 +122,7 @@ def test_password_is_never_written_back(app: Flask) -> None:
 def test_bar_shows_the_balance_with_its_nanos_to_logged_in_users(client: FlaskClient) -> None:
     customer = a_customer(balance="12.3456")
 
-    page = signed_in(client, customer).get("/").text
+    page = logged_in(client, customer).get("/").text
 
     assert 'id="balance" data-nanos="12345600000"' in page
     assert ">$12.3456</data>" in page

@@ -12,7 +12,7 @@ from panel.db import db
 from panel.domain.errors import TooManyTries
 from panel.models import ThrottleHit
 from panel.services.accounts import hashing_turns, users
-from tests.support.browsing import is_signed_in
+from tests.support.browsing import is_logged_in
 from tests.support.factories import PASSWORD, a_customer
 
 
@@ -50,7 +50,7 @@ def test_busy_log_in_is_429_with_a_second_to_wait_and_counts_no_try(client: Flas
     assert hashing_turns.BUSY in answer.text and f'value="{email}"' in answer.text
     assert db.session.scalar(select(func.count()).select_from(ThrottleHit)) == 0
     assert client.post(path, data={"email": email, "password": PASSWORD}).status_code == 303
-    assert is_signed_in(client)
+    assert is_logged_in(client)
 
 
 @pytest.mark.parametrize("hashes", [True, False], ids=["hashes", "is over"])

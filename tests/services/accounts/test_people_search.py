@@ -6,7 +6,7 @@ from flask.testing import FlaskClient
 from panel.db import db
 from panel.services.accounts import people_search
 from panel.services.office import customers
-from tests.support.factories import a_customer, an_operator, an_order, signed_in
+from tests.support.factories import a_customer, an_operator, an_order, logged_in
 
 pytestmark = pytest.mark.both_engines
 
@@ -34,7 +34,7 @@ def test_all_accounts_are_searched_for_a_beginning_and_the_newest_for_a_part() -
 
 
 def test_pages_say_which_accounts_were_searched(client: FlaskClient) -> None:
-    signed_in(client, an_operator())
+    logged_in(client, an_operator())
     for number in range(3):
         an_order(customer=a_customer("10", email=f"person{number}@example.com"))
 

@@ -8,13 +8,13 @@ from sqlalchemy import update
 from panel.db import db, transaction
 from panel.models import LoginSession, User
 from panel.services.accounts import sessions
-from panel.services.accounts.sessions import SignedIn
+from panel.services.accounts.sessions import LoggedIn
 from tests.support.factories import NOON, a_customer
 
 HOME = "203.0.113.0/24"
 
 
-def log_in(user: User) -> SignedIn:
+def log_in(user: User) -> LoggedIn:
     with transaction():
         return sessions.log_in(user, device="Firefox on Linux", network=HOME, now=NOON)
 
@@ -63,7 +63,7 @@ def test_ending_the_others_keeps_this_device_and_other_people() -> None:
     assert sessions.find(stranger.token, now=NOON) is not None
 
 
-def test_device_is_signed_out_after_thirty_days() -> None:
+def test_device_is_logged_out_after_thirty_days() -> None:
     device = log_in(a_customer())
 
     assert sessions.find(device.token, now=NOON + timedelta(days=30, seconds=-1)) is not None

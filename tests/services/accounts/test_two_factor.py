@@ -218,7 +218,7 @@ def test_device_without_the_token_is_anonymous_on_every_address() -> None:
     with_second_factor(user, at=NOON)
 
     assert sessions.find(before.token, now=NOON) is None
-    with pytest.raises(ValueError, match="can't be signed in this way"), transaction():
+    with pytest.raises(ValueError, match="can't be logged in this way"), transaction():
         sessions.log_in(reload(user), device="Firefox", network="unknown", now=NOON)
 
 

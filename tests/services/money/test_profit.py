@@ -30,9 +30,9 @@ from tests.support.factories import (
     a_tool,
     an_operator,
     an_order,
+    logged_in,
     new_terms,
     reload,
-    signed_in,
 )
 from tests.support.page_text import text_of
 
@@ -280,14 +280,14 @@ def test_office_says_what_an_order_costs_and_whether_that_is_an_estimate(
     order = an_order(tool=a_resold_tool(), quantity=1_000, status=Status.PARTIAL, remains=400)
     if charged is not None:
         record(order, *charged)
-    signed_in(client, an_operator())
+    logged_in(client, an_operator())
 
     assert words in text_of(client.get(f"/office/orders/{order.id}").text)
 
 
 def test_support_does_not_see_what_an_order_costs(client: FlaskClient) -> None:
     order = an_order(tool=a_resold_tool(), status=Status.COMPLETED)
-    signed_in(client, an_operator(role=Role.SUPPORT))
+    logged_in(client, an_operator(role=Role.SUPPORT))
 
     assert "Provider’s charge" not in text_of(client.get(f"/office/orders/{order.id}").text)
 
@@ -295,7 +295,7 @@ def test_support_does_not_see_what_an_order_costs(client: FlaskClient) -> None:
 def test_report_page_and_its_csv_show_the_same_figures(client: FlaskClient) -> None:
     order = an_order(tool=a_resold_tool(), quantity=1_000, status=Status.COMPLETED)
     record(order, "0.40")
-    signed_in(client, an_operator())
+    logged_in(client, an_operator())
     day = NOON.date().isoformat()
 
     page = client.get(f"/office/profit?by=tool&from={day}&to={day}")
@@ -319,7 +319,7 @@ def test_report_page_and_its_csv_show_the_same_figures(client: FlaskClient) -> N
     ],
 )
 def test_wrong_query_is_explained(client: FlaskClient, query: str, words: str) -> None:
-    signed_in(client, an_operator())
+    logged_in(client, an_operator())
 
     answers = [client.get(f"/office/profit{ending}?{query}") for ending in ("", ".csv")]
 

@@ -171,7 +171,7 @@ def test_logging_out_everywhere_counts_the_devices_that_were_logged_in() -> None
         with transaction():
             for _ in range(devices):
                 sessions.log_in(user, device="A", network="n", now=NOON)
-            counts.append(account_access.sign_out_everywhere(user.id, reason="Lost.", actor="root", now=NOON))
+            counts.append(account_access.log_out_everywhere(user.id, reason="Lost.", actor="root", now=NOON))
 
     assert counts == [2, 1, 0]
 
@@ -183,9 +183,9 @@ def test_only_who_manages_the_staff_logs_them_out_everywhere() -> None:
 
     for actor in (operator, support):
         with pytest.raises(RoleNotAllowed), transaction():
-            account_access.sign_out_everywhere(owner.id, reason="Lost.", actor=actor.email, now=NOON)
+            account_access.log_out_everywhere(owner.id, reason="Lost.", actor=actor.email, now=NOON)
     with transaction():
-        assert account_access.sign_out_everywhere(owner.id, reason="Lost.", actor=owner.email, now=NOON) == 1
+        assert account_access.log_out_everywhere(owner.id, reason="Lost.", actor=owner.email, now=NOON) == 1
 
 
 def test_a_change_of_role_and_disabling_log_every_device_out() -> None:

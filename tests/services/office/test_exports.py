@@ -15,14 +15,14 @@ from panel.db import db, transaction
 from panel.domain.status import Status
 from panel.services.money import deposits
 from panel.services.office import exports
-from tests.support.factories import NOON, a_customer, a_tool, an_operator, an_order, signed_in
+from tests.support.factories import NOON, a_customer, a_tool, an_operator, an_order, logged_in
 
 MAX_STATEMENTS = 100
 
 
 @pytest.fixture
 def office(client: FlaskClient) -> FlaskClient:
-    return signed_in(client, an_operator())
+    return logged_in(client, an_operator())
 
 
 @contextmanager
@@ -110,4 +110,4 @@ def test_every_deposit_is_exported_with_what_became_of_it(office: FlaskClient, m
 
 @pytest.mark.parametrize("name", ["orders", "customers", "deposits"])
 def test_exports_are_for_operators_alone(client: FlaskClient, name: str) -> None:
-    assert signed_in(client, a_customer()).get(f"/office/{name}.csv").status_code == 404
+    assert logged_in(client, a_customer()).get(f"/office/{name}.csv").status_code == 404

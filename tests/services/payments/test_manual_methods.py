@@ -23,7 +23,7 @@ from panel.services.payments import methods
 from panel.services.payments.methods import USUAL
 from tests.support import ledger_oracle
 from tests.support.concurrently import run_concurrently
-from tests.support.factories import NOON, a_customer, an_operator, signed_in
+from tests.support.factories import NOON, a_customer, an_operator, logged_in
 
 UNIT = 10**9
 CENT = 10**7
@@ -82,7 +82,7 @@ def test_a_payment_of_what_was_asked_gives_the_amount_and_another_one_is_never_m
 
 def test_each_method_shows_its_own_terms_and_instructions(client: FlaskClient) -> None:
     change(BANK, replace(TERMS, minimum_nanos=30 * UNIT))
-    signed_in(client, a_customer("0"))
+    logged_in(client, a_customer("0"))
 
     bank, crypto = (client.get(f"/balance/add?method={key}").text for key in (BANK, CRYPTO))
 
@@ -95,7 +95,7 @@ def test_each_method_shows_its_own_terms_and_instructions(client: FlaskClient) -
 def test_what_was_shown_is_asked_for_confirmed_and_shown_everywhere(client: FlaskClient) -> None:
     change(BANK, TERMS)
     customer = a_customer("0")
-    signed_in(client, customer)
+    logged_in(client, customer)
     address = client.post("/balance/add", data={"amount": "50", "method": BANK}).location
     page = client.get(address).text
     assert "$51.50" in page and "$5.00, added to your balance" in page and "Bank transfer" in page
@@ -105,7 +105,7 @@ def test_what_was_shown_is_asked_for_confirmed_and_shown_everywhere(client: Flas
     reference = address.rpartition("/")[2]
 
     operator = an_operator()
-    signed_in(client, operator)
+    logged_in(client, operator)
     form = {"amount": "51.50", "paid_as": "77"}
     office = client.get(f"/office/deposits/{reference}").text
     assert "Bank transfer" in office and 'value="51.50"' in office
@@ -122,7 +122,7 @@ def test_what_was_shown_is_asked_for_confirmed_and_shown_everywhere(client: Flas
     assert "You paid $51.50. Our fee was $1.50." in mail and "A bonus of $5.00" in mail and "Bank transfer" in mail
     (line,) = csv.DictReader(io.StringIO(client.get("/office/deposits.csv").text.removeprefix("\ufeff")))
     assert (line["method"], line["fee"], line["bonus"]) == ("Bank transfer", "1.50", "5.00")
-    signed_in(client, customer)
+    logged_in(client, customer)
     page = client.get(address).text
     assert "Bank transfer" in page and "$51.50" in page and "$1.50" in page
     assert "$1.50 fee" in client.get("/balance").text
@@ -171,7 +171,7 @@ def test_confirmed_by_many_at_once_it_is_one_credit_and_one_bonus(app: Flask) ->
 
 
 def test_a_method_that_goes_off_meanwhile_says_so_and_keeps_the_form(client: FlaskClient) -> None:
-    signed_in(client, a_customer("0"))
+    logged_in(client, a_customer("0"))
     change(BANK, replace(USUAL, is_on=False))
 
     answer = client.post("/balance/add", data={"amount": "12.34", "method": BANK})
@@ -205,7 +205,7 @@ def test_a_deposit_from_before_the_methods_had_names_shows_all_instructions(clie
     with transaction():
         reference = deposits.request_deposit(customer.id, amount_nanos=5 * UNIT, now=NOON).reference
 
-    page = signed_in(client, customer).get(f"/balance/deposits/{reference}").text
+    page = logged_in(client, customer).get(f"/balance/deposits/{reference}").text
 
     assert "<h3>Bank transfer</h3>" in page and "Send to 0xabc." in page
 

@@ -16,7 +16,7 @@ from panel.services.money import audit, deposits, ledger
 from panel.services.payments import methods
 from panel.services.payments.methods import USUAL
 from tests.flows.test_stripe_payments import asked_for, send, stand_in, stripe, work  # noqa: F401
-from tests.support.factories import NOON, a_customer, an_operator, signed_in
+from tests.support.factories import NOON, a_customer, an_operator, logged_in
 from tests.support.stripe_server import StripeServer
 
 UNIT = 10**9
@@ -53,7 +53,7 @@ def test_fee_and_bonus_are_shown_paid_credited_and_taken_back(
 ) -> None:
     change(CARD, TERMS)
     customer = a_customer("0")
-    signed_in(client, customer)
+    logged_in(client, customer)
     form = client.get("/balance/add?method=stripe").text
     assert "2.9% and $0.30, on top of the amount" in form and "10% from $20.00 on" in form
 
@@ -92,7 +92,7 @@ def test_a_deposit_keeps_the_fee_it_was_requested_with(client: FlaskClient, stri
 
 def test_limits_and_a_method_that_is_off_are_refused(client: FlaskClient, stripe: StripeServer) -> None:  # noqa: F811
     change(CARD, replace(USUAL, minimum_nanos=5 * UNIT, maximum_nanos=50 * UNIT))
-    signed_in(client, a_customer("0"))
+    logged_in(client, a_customer("0"))
 
     for amount in ("4.99", "50.01"):
         answer = client.post("/balance/add", data={"amount": amount, "method": "stripe"})
@@ -123,7 +123,7 @@ def test_wrong_terms_change_nothing_and_name_their_field(wrong: dict[str, int], 
 
 
 def test_an_operator_sets_the_terms_in_the_office(app: Flask, client: FlaskClient) -> None:
-    signed_in(client, an_operator())
+    logged_in(client, an_operator())
     form = {"is_on": "yes", "minimum": "10", "maximum": "500", "fee_percent": "9"}
 
     assert client.post("/office/payment-methods/manual", data=form).status_code == 303
@@ -133,7 +133,7 @@ def test_an_operator_sets_the_terms_in_the_office(app: Flask, client: FlaskClien
     assert wrong.status_code == 422 and 'id="minimum-error"' in wrong.text and 'value="ten"' in wrong.text
     assert client.get("/office/payment-methods/stripe").status_code == 404
     assert db.session.scalars(select(AuditLogEntry.action)).all() == ["payment methods change"]
-    signed_in(client, a_customer("0"))
+    logged_in(client, a_customer("0"))
     assert client.post("/balance/add", data={"amount": "9"}).status_code == 422
     assert client.post("/balance/add", data={"amount": "10"}).status_code == 303
     assert deposits.MIN_NANOS < 9 * UNIT

@@ -12,7 +12,7 @@ from panel.domain.status import Status
 from panel.models import Order
 from panel.services import delivery_times
 from panel.services.platform import canary, figures, measurements
-from tests.support.factories import NOON, a_customer, a_tool, an_operator, an_order, signed_in
+from tests.support.factories import NOON, a_customer, a_tool, an_operator, an_order, logged_in
 
 DAY = timedelta(days=1)
 
@@ -77,7 +77,7 @@ def test_office_shows_every_figure_as_a_drawing_and_in_a_table(client: FlaskClie
     an_order(status=Status.COMPLETED)
     forget()
 
-    page = signed_in(client, an_operator()).get("/office/reports").text
+    page = logged_in(client, an_operator()).get("/office/reports").text
 
     assert page.count('class="chart__drawing"') == 3
     assert page.count('<tr><th scope="row"') == figures.SHOWN_DAYS

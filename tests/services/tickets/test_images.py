@@ -17,7 +17,7 @@ from panel.services.privacy import closing
 from panel.services.tickets import customer_actions, detail, images, opening, operator_actions
 from panel.services.tickets.images import Attachment
 from panel.services.tickets.operator_actions import Operator
-from tests.support.factories import NOON, a_customer, an_operator, reload, signed_in
+from tests.support.factories import NOON, a_customer, an_operator, logged_in, reload
 from tests.support.images import a_picture, attachments
 from tests.support.ticket_factories import a_request_id, a_ticket, asking
 
@@ -196,7 +196,7 @@ def test_data_export_has_each_image_as_a_file(client: FlaskClient) -> None:
     reply(other, with_images=attachments(a_picture(size=(7, 7))))
     numbers = db.session.scalars(select(TicketImage.id).where(TicketImage.ticket_id == ticket.id)).all()
 
-    answer = signed_in(client, db.session.get_one(User, ticket.customer_id)).get("/account/data.zip")
+    answer = logged_in(client, db.session.get_one(User, ticket.customer_id)).get("/account/data.zip")
 
     names = [f"ticket_images/ticket-{ticket.id}-image-{numbers[0]}.jpg"]
     names.append(f"ticket_images/ticket-{ticket.id}-image-{numbers[1]}.png")

@@ -22,7 +22,7 @@ from panel.db import transaction
 from panel.domain.accounts.roles import Action
 from panel.security import PRIVATE
 from panel.services.accounts import sessions
-from panel.services.accounts.sessions import SignedIn
+from panel.services.accounts.sessions import LoggedIn
 from panel.services.office import customers
 
 bp = office_blueprint("customer_view", reads=Action.SEE_AS_CUSTOMER, changes=Action.SEE_AS_CUSTOMER)
@@ -114,7 +114,7 @@ def _address(address: str, *, home: str) -> str | None:
     return None if path.startswith(_PRIVATE) else address
 
 
-def _rendered(person: SignedIn, path: str, endpoint: str, values: dict[str, object]) -> str:
+def _rendered(person: LoggedIn, path: str, endpoint: str, values: dict[str, object]) -> str:
     """The customer's page, made in a request of its own that has this person and no cookies."""
     app: Flask = current_app._get_current_object()  # type: ignore[attr-defined]
     kept = ("REMOTE_ADDR", "SERVER_NAME", "SERVER_PORT", "SERVER_PROTOCOL", "HTTP_HOST", "QUERY_STRING")

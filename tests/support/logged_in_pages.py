@@ -13,7 +13,7 @@ _WHO = {Access.PRIVATE: CUSTOMER, Access.OWN: CUSTOMER, Access.OFFICE: OPERATOR}
 
 
 @dataclass(frozen=True, slots=True)
-class SignedInPage:
+class LoggedInPage:
     """A page, the rule of its route, and the session cookie of the one who may open it."""
 
     rule: str
@@ -25,7 +25,7 @@ class SignedInPage:
         return {"Cookie": f"session={self.cookie}"}
 
 
-def pages(app: Flask) -> list[SignedInPage]:
+def pages(app: Flask) -> list[LoggedInPage]:
     """All pages that answer 200, of a panel that is filled for it. Needs the app's context."""
     filled = every_page.fill(app)
     found = []
@@ -33,11 +33,11 @@ def pages(app: Flask) -> list[SignedInPage]:
         who = _WHO.get(access) if method == "GET" and (access := rule_of(route, method)) else None
         path = every_page.address_of(route.rule, filled.values) if who else ""
         if who and path:
-            found.append(SignedInPage(route.rule, path, filled.cookies[who]))
+            found.append(LoggedInPage(route.rule, path, filled.cookies[who]))
     return [page for page in found if status_of(app, page) == HTTPStatus.OK]
 
 
-def status_of(app: Flask, page: SignedInPage) -> int:
+def status_of(app: Flask, page: LoggedInPage) -> int:
     """The status of the page, requested in a context of its own: `g` would keep who asked for the page before."""
     with app.app_context():
         return app.test_client(use_cookies=False).get(page.path, headers=page.headers).status_code
