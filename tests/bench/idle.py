@@ -17,7 +17,7 @@ from tests.support.servers import free_port, wait_for_port
 
 # The first test order and the first audit are over by then.
 SETTLE_SECONDS = 45
-SECONDS = goals.short(300, 60)
+SECONDS = goals.short(300, 35)
 STRACE = shutil.which("strace")
 # `write(3</folder/file>, …`: what strace names with -y. Sockets, pipes and event counters have no path.
 TO_A_FILE = re.compile(r"write\w*\(\d+</")

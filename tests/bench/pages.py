@@ -22,7 +22,7 @@ from tests.bench.history import served
 from tests.bench.load import LoadTarget, fetch, fetch_headers, requests_per_second
 from tests.support import databases
 
-ROUNDS = goals.short(7, 3)
+ROUNDS = goals.short(7, 2)
 SECONDS = 0.25
 AS_BROWSERS_ASK = {"Accept-Encoding": "gzip, deflate, br, zstd"}
 GOAL, GOAL_UNCHANGED = 0.8, 1.0

@@ -8,6 +8,7 @@ from datetime import timedelta
 
 from sqlalchemy import update
 
+from panel.cli.init_and_worker import give_way
 from panel.clock import utc_now
 from panel.db import db, transaction
 from panel.domain.provider_report import Report
@@ -31,7 +32,8 @@ def main() -> None:
         wait_for_port(port, stub)
         for engine in ENGINES:
             url = f"http://127.0.0.1:{port}/api/v2"
-            with panel_with_open_orders(engine, orders=ORDERS, url=url, status=Status.PENDING):
+            with panel_with_open_orders(engine, orders=ORDERS, url=url, status=Status.PENDING) as app:
+                give_way(app)
                 _measure(engine)
     finally:
         stub.kill()
