@@ -21,6 +21,7 @@ from panel.models.favorite import Favorite
 from panel.models.invitation import Invitation
 from panel.models.ledger import (
     IS_ADJUSTMENT,
+    IS_OPEN_PROPOSAL,
     IS_SETTLING,
     SETTLING_KINDS,
     Account,
@@ -54,6 +55,7 @@ from panel.models.platform import AuditRun, ComponentDay, Incident, IncidentPart
 from panel.models.price_group import GroupMember, GroupPrice, KnownPrices, PriceGroup
 from panel.models.provider_work import (
     IS_OPEN_ATTEMPT,
+    IS_OPEN_CANCELLATION,
     IS_OPEN_REFILL,
     Attempt,
     AttemptKind,
@@ -71,7 +73,7 @@ from panel.models.provider_work import (
 from panel.models.public_link import PublicLink
 from panel.models.stored_setting import StoredSetting
 from panel.models.telegram import TelegramBot, TelegramLink, TelegramMessage
-from panel.models.ticket import CannedAnswer, Ticket, TicketEntry, TicketImage
+from panel.models.ticket import IS_CLOSED, IS_NOT_CLOSED, CannedAnswer, Ticket, TicketEntry, TicketImage
 from panel.models.tool import (
     RETIREMENT,
     Catalogue,
@@ -97,8 +99,12 @@ for _model in _HEARD:
 
 __all__ = [
     "IS_ADJUSTMENT",
+    "IS_CLOSED",
+    "IS_NOT_CLOSED",
     "IS_NOT_COMPLETED",
     "IS_OPEN_ATTEMPT",
+    "IS_OPEN_CANCELLATION",
+    "IS_OPEN_PROPOSAL",
     "IS_OPEN_REFILL",
     "IS_SETTLING",
     "RETIREMENT",

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from sqlalchemy import CheckConstraint
+from sqlalchemy import CheckConstraint, Index, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from panel.db import Base
@@ -14,7 +14,16 @@ class Announcement(Base):
     """An announcement: a draft until it is published; withdrawn, it is no longer shown."""
 
     __tablename__ = "announcements"
-    __table_args__ = (CheckConstraint(f"audience IN ({kind_label(Audience)})", name="audience"),)
+    __table_args__ = (
+        CheckConstraint(f"audience IN ({kind_label(Audience)})", name="audience"),
+        Index(
+            "ix_announcements_public",
+            "published_at",
+            "id",
+            sqlite_where=text("published_at IS NOT NULL AND withdrawn_at IS NULL"),
+            postgresql_where=text("published_at IS NOT NULL AND withdrawn_at IS NULL"),
+        ),
+    )
 
     id: Mapped[int] = mapped_column(primary_key=True)
     title: Mapped[str]

@@ -243,6 +243,9 @@ class ProposalState(StrEnum):
     EXPIRED = "expired"
 
 
+_IS_OPEN = text("state = 'open'")
+
+
 class Proposal(Base):
     """A proposed change, made only when another operator than its author approves it.
 
@@ -260,13 +263,8 @@ class Proposal(Base):
         CheckConstraint(f"state IN ({kind_label(ProposalState)})", name="state"),
         CheckConstraint("decided_by IS NULL OR decided_by <> proposed_by", name="two_operators"),
         CheckConstraint("(kind = 'deposit') = (deposit_id IS NOT NULL)", name="deposit"),
-        Index(
-            "uq_proposals_deposit",
-            "deposit_id",
-            unique=True,
-            sqlite_where=text("state = 'open'"),
-            postgresql_where=text("state = 'open'"),
-        ),
+        Index("ix_proposals_open", "id", sqlite_where=_IS_OPEN, postgresql_where=_IS_OPEN),
+        Index("uq_proposals_deposit", "deposit_id", unique=True, sqlite_where=_IS_OPEN, postgresql_where=_IS_OPEN),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -295,3 +293,7 @@ class Proposal(Base):
         """What is proposed, with the role that it gives."""
         label = ProposalKind(self.kind).label
         return f"{label} to {Role(self.role).label.lower()}" if self.role else label
+
+
+# A literal, as in the partial index.
+IS_OPEN_PROPOSAL = Proposal.state == literal_column("'open'")

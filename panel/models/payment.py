@@ -32,6 +32,32 @@ class DepositRequest(Base):
             sqlite_where=text("holds_orders"),
             postgresql_where=text("holds_orders"),
         ),
+        Index(
+            "ix_deposits_open",
+            "customer_id",
+            sqlite_where=text("transfer_id IS NULL AND refused_at IS NULL"),
+            postgresql_where=text("transfer_id IS NULL AND refused_at IS NULL"),
+        ),
+        Index(
+            "ix_deposits_waiting",
+            "method",
+            "id",
+            sqlite_where=text("transfer_id IS NULL AND refused_at IS NULL"),
+            postgresql_where=text("transfer_id IS NULL AND refused_at IS NULL"),
+        ),
+        Index(
+            "ix_deposits_refused",
+            "customer_id",
+            "refused_at",
+            sqlite_where=text("refused_at IS NOT NULL"),
+            postgresql_where=text("refused_at IS NOT NULL"),
+        ),
+        Index(
+            "ix_deposits_transfer",
+            "transfer_id",
+            sqlite_where=text("transfer_id IS NOT NULL"),
+            postgresql_where=text("transfer_id IS NOT NULL"),
+        ),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)

@@ -71,6 +71,26 @@ class Incident(Base):
             sqlite_where=text("published_at IS NULL AND dismissed_at IS NULL"),
             postgresql_where=text("published_at IS NULL AND dismissed_at IS NULL"),
         ),
+        Index(
+            "ix_incidents_open",
+            "began_at",
+            sqlite_where=text("published_at IS NOT NULL AND resolved_at IS NULL"),
+            postgresql_where=text("published_at IS NOT NULL AND resolved_at IS NULL"),
+        ),
+        Index(
+            "ix_incidents_published",
+            "began_at",
+            "id",
+            sqlite_where=text("published_at IS NOT NULL"),
+            postgresql_where=text("published_at IS NOT NULL"),
+        ),
+        Index(
+            "ix_incidents_dismissed",
+            "began_at",
+            "id",
+            sqlite_where=text("dismissed_at IS NOT NULL"),
+            postgresql_where=text("dismissed_at IS NOT NULL"),
+        ),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)

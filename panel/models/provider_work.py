@@ -123,6 +123,12 @@ class Cancellation(Base):
         CheckConstraint(f"state IN ({kind_label(CancellationState)})", name="state"),
         Index("ix_cancellations_order", "order_id", "id"),
         Index(
+            "ix_cancellations_open",
+            "id",
+            sqlite_where=text("state = 'asked'"),
+            postgresql_where=text("state = 'asked'"),
+        ),
+        Index(
             "uq_cancellations_open",
             "order_id",
             unique=True,
@@ -172,7 +178,11 @@ class AuditLogEntry(Base):
     """Audit log entry: an operator's action with its object and reason. Append-only."""
 
     __tablename__ = "audit_log"
-    __table_args__ = (Index("ix_audit_log_subject", "subject", "id"), {"info": {APPEND_ONLY: True}})
+    __table_args__ = (
+        Index("ix_audit_log_subject", "subject", "id"),
+        Index("ix_audit_log_at", "at"),
+        {"info": {APPEND_ONLY: True}},
+    )
 
     id: Mapped[int] = mapped_column(primary_key=True)
     actor: Mapped[str]
@@ -213,3 +223,4 @@ class TimeRules(Base):
 # Literals, as in the partial indexes: with bound parameters SQLite would not use these indexes.
 IS_OPEN_ATTEMPT = Attempt.state.in_([literal_column("'intent'"), literal_column("'unknown'")])
 IS_OPEN_REFILL = Refill.state.in_([literal_column("'requested'"), literal_column("'running'")])
+IS_OPEN_CANCELLATION = Cancellation.state == literal_column("'asked'")

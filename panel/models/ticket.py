@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, LargeBinary, UniqueConstraint, text
+from sqlalchemy import CheckConstraint, ForeignKey, Index, LargeBinary, UniqueConstraint, literal_column, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from panel.db import Base
@@ -27,6 +27,13 @@ class Ticket(Base):
             "id",
             sqlite_where=text("state <> 'closed'"),
             postgresql_where=text("state <> 'closed'"),
+        ),
+        Index(
+            "ix_tickets_closed",
+            "waits_since",
+            "id",
+            sqlite_where=text("state = 'closed'"),
+            postgresql_where=text("state = 'closed'"),
         ),
         Index("ix_tickets_first_answer", "first_answer_at"),
         {"sqlite_autoincrement": True},
@@ -114,3 +121,8 @@ class CannedAnswer(Base):
     text: Mapped[str]
     version: Mapped[int] = mapped_column(default=1)
     changed_at: Mapped[datetime]
+
+
+# Literals, as in the partial indexes: with bound parameters SQLite would not use these indexes.
+IS_NOT_CLOSED = Ticket.state != literal_column("'closed'")
+IS_CLOSED = Ticket.state == literal_column("'closed'")

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index
+from sqlalchemy import CheckConstraint, ForeignKey, Index, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from panel.db import Base
@@ -16,6 +16,12 @@ class Voucher(Base):
         CheckConstraint("amount_nanos > 0", name="amount_positive"),
         CheckConstraint("used BETWEEN 0 AND uses", name="used"),
         Index("ix_vouchers_made_by", "made_by", "made_at"),
+        Index(
+            "ix_vouchers_open",
+            "id",
+            sqlite_where=text("revoked_at IS NULL AND used < uses"),
+            postgresql_where=text("revoked_at IS NULL AND used < uses"),
+        ),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)

@@ -11,10 +11,11 @@ from sqlalchemy import event
 
 from panel.application import create_app
 from panel.blueprints.account.balance import ENTRIES_PER_PAGE
-from panel.db import db
+from panel.db import db, transaction
+from panel.models import AuditLogEntry
 from panel.services.accounts import people_search
 from panel.services.money import profit
-from panel.services.office import order_table
+from panel.services.office import audit_log_search, order_table
 from panel.services.office.ledger import conditions as ledger_conditions
 from panel.services.orders import history
 from tests.support import databases, large_panel
@@ -148,6 +149,24 @@ def test_bounded_searches_say_what_they_searched(client: FlaskClient, monkeypatc
     ledger = client.get("/office/ledger?q=charge").text
     assert "Only the newest 1 lines were searched" in ledger
     assert re.findall(r'<tr id="line-(\d+)"', ledger) == [str(max(re.findall(r"line=(\d+)", ledger), key=int))]
+
+
+def test_search_of_the_audit_log_says_what_it_searched(client: FlaskClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(audit_log_search, "SEARCHED_LINES", 1)
+    logged_in(client, an_operator())
+    days = (NOON - timedelta(days=3), NOON - timedelta(days=2), NOON)
+    with transaction():
+        for day in days:
+            db.session.add(AuditLogEntry(actor="root", action="tested", subject=f"day {day.day}", at=day))
+
+    def rows(query: str) -> tuple[list[str], bool]:
+        page = client.get(f"/office/audit-log?{query}").text
+        return re.findall(r"\?subject=day\+(\d+)", page), "Searched the newest 1 " in page
+
+    assert rows("action=tested") == (["20"], True)
+    assert rows("action=tested&from=2026-11-18&to=2026-11-18") == (["18"], False)
+    assert rows("action=tested&from=2026-11-17") == (["20", "18"], True)
+    assert rows("from=2026-11-18") == (["20", "18"], False)
 
 
 def steps_of_pages(instance: Path, template: Path, *, orders: int) -> dict[tuple[str, str], int]:

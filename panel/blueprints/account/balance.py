@@ -1,6 +1,6 @@
 """Balance and statement pages of a customer."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 from flask import Blueprint, render_template, request
 from flask.typing import ResponseReturnValue
@@ -15,7 +15,6 @@ from panel.domain import money
 from panel.domain.errors import PanelError
 from panel.domain.lists.date_range import Period, parse_period, this_month
 from panel.services.money import account_entries, deposits, ledger, statements
-from panel.services.money.account_entries import Entry
 from panel.services.money.statements import Statement, StatementLine
 
 bp = Blueprint("balance", __name__, url_prefix="/balance")
@@ -32,12 +31,13 @@ PRINTED_ENTRIES = 2_000
 def show() -> ResponseReturnValue:
     begin_snapshot()
     free_nanos, held_nanos = ledger.balance_and_held(current_user.id)
+    last = account_entries.last_entries(current_user.id, count=LAST_ENTRIES, balance_nanos=free_nanos)
     return render_template(
         "balance/show.html",
         free_nanos=free_nanos,
         held_nanos=held_nanos,
         together_nanos=free_nanos + held_nanos,
-        lines=_lines(account_entries.last_entries(current_user.id, count=LAST_ENTRIES, balance_nanos=free_nanos)),
+        lines=statements.lines(last),
         open_requests=deposits.open_requests(current_user.id),
     )
 
@@ -65,7 +65,7 @@ def show_statement() -> ResponseReturnValue:
         errors={},
         statement=found,
         is_checked=found.is_checked and shown.is_checked,
-        lines=_lines(shown.entries),
+        lines=statements.lines(shown.entries),
         months=months if len(months) > 1 else [],
         per_page=ENTRIES_PER_PAGE,
         can_print=can_print,
@@ -118,10 +118,6 @@ def _csv_row(line: StatementLine) -> list[object]:
         money.plain(entry.in_nanos) if entry.in_nanos else "",
         money.plain(entry.balance_nanos),
     ]
-
-
-def _lines(some: Sequence[Entry]) -> list[StatementLine]:
-    return statements.lines(some, customer_id=current_user.id)
 
 
 def _period() -> Period:

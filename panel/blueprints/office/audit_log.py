@@ -41,6 +41,7 @@ def _page(filters: AuditLogFilters | None, errors: dict[str, str]) -> str:
         "office/audit_log/index.html",
         filters=filters,
         page=audit_log_search.page(filters) if filters else None,
+        searched=audit_log_search.SEARCHED_LINES,
         typed={name: request.args.get(name, "") for name in FIELDS},
         errors=errors,
     )

@@ -26,7 +26,9 @@ from panel.domain.errors import BadMoney
 from panel.domain.review_kind import ReviewKind
 from panel.domain.ticket import TicketState
 from panel.models import (
+    IS_NOT_CLOSED,
     IS_OPEN_ATTEMPT,
+    IS_OPEN_PROPOSAL,
     Attempt,
     AttemptKind,
     AttemptState,
@@ -34,7 +36,6 @@ from panel.models import (
     DepositRequest,
     Incident,
     Proposal,
-    ProposalState,
     Provider,
     Review,
     Ticket,
@@ -143,9 +144,9 @@ def _named(names: list[str]) -> str:
 def _counts() -> CompoundSelect[str, str, int, datetime]:
     """What waits, in one statement: alert, review kind or nothing, how many, and the newest."""
     is_unknown = and_(IS_OPEN_ATTEMPT, Attempt.state == AttemptState.UNKNOWN, Attempt.kind == AttemptKind.ADD)
-    is_waiting = Ticket.state == TicketState.WAITING_FOR_US
+    is_waiting = and_(IS_NOT_CLOSED, Ticket.state == TicketState.WAITING_FOR_US)
     now = bindparam("now", type_=UtcDateTime())
-    is_open = (Proposal.state == ProposalState.OPEN, Proposal.expires_at > now)
+    is_open = (IS_OPEN_PROPOSAL, Proposal.expires_at > now)
     is_proposed = (Incident.published_at.is_(None), Incident.dismissed_at.is_(None))
     reviews = _count(AlertKind.REVIEW, Review.opened_at, word=type_coerce(Review.kind, Text))
     return union_all(

@@ -23,6 +23,8 @@ ENDPOINTS = table_of(WebhookEndpoint)
 
 # Response timeout of an endpoint.
 TIMEOUT_SECONDS = 10
+# How many of an endpoint's newest deliveries are counted.
+COUNTED = 1_000
 KEPT_FOR = timedelta(hours=72)
 # Back-off after the first failure, the second, and so on; the last value repeats.
 WAITS = tuple(timedelta(seconds=seconds) for seconds in (10, 60, 300, 1_800, 7_200, 21_600))
@@ -201,13 +203,11 @@ def recent_deliveries(endpoint_id: int, *, count: int) -> list[DeliveryRow]:
 
 
 def counts(endpoint_ids: Sequence[int]) -> dict[int, dict[DeliveryState, int]]:
-    """Number of deliveries by state, for these endpoints."""
+    """Number of deliveries by state, among the newest COUNTED ones of each of these endpoints."""
     found: dict[int, dict[DeliveryState, int]] = {each: dict.fromkeys(DeliveryState, 0) for each in endpoint_ids}
-    rows = db.session.execute(
-        select(DELIVERIES.c.endpoint_id, DELIVERIES.c.state, func.count())
-        .where(DELIVERIES.c.endpoint_id.in_(endpoint_ids))
-        .group_by(DELIVERIES.c.endpoint_id, DELIVERIES.c.state)
-    )
-    for endpoint_id, state, number in rows:
-        found[endpoint_id][DeliveryState(state)] = number
+    for endpoint_id in endpoint_ids:
+        of_endpoint = select(DELIVERIES.c.state).where(DELIVERIES.c.endpoint_id == endpoint_id)
+        newest = of_endpoint.order_by(DELIVERIES.c.webhook_id.desc()).limit(COUNTED).subquery()
+        rows = db.session.execute(select(newest.c.state, func.count()).group_by(newest.c.state))
+        found[endpoint_id] |= {DeliveryState(state): number for state, number in rows}
     return found

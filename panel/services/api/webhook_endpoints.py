@@ -25,12 +25,17 @@ REMOVED = "Not sent: the endpoint was removed."
 
 @dataclass(frozen=True)
 class EndpointSummary:
-    """An endpoint with its delivery counts."""
+    """An endpoint with the counts of its newest deliveries. `counted`: how many those are, where it has had more."""
 
     endpoint: WebhookEndpoint
     waiting: int
     delivered: int
     given_up: int
+
+    @property
+    def counted(self) -> int | None:
+        is_all = self.waiting + self.delivered + self.given_up < webhook_deliveries.COUNTED
+        return None if is_all else webhook_deliveries.COUNTED
 
 
 @dataclass(frozen=True)

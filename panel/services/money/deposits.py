@@ -1,6 +1,7 @@
 """Deposits: a customer requests one and gets a payment reference; an operator confirms the payment."""
 
 import secrets
+from collections.abc import Collection
 from datetime import datetime
 
 from sqlalchemy import func, select
@@ -99,12 +100,12 @@ def open_requests(customer_id: int) -> list[DepositRequest]:
     )
 
 
-def references(customer_id: int) -> dict[int, str]:
-    """References of this customer's confirmed requests, by the id of the confirming transfer."""
+def references(transfer_ids: Collection[int]) -> dict[int, str]:
+    """References of the requests that these transfers confirmed, by the transfer's id."""
+    if not transfer_ids:
+        return {}
     rows = db.session.execute(
-        select(DepositRequest.transfer_id, DepositRequest.reference).where(
-            DepositRequest.customer_id == customer_id, DepositRequest.transfer_id.is_not(None)
-        )
+        select(DepositRequest.transfer_id, DepositRequest.reference).where(DepositRequest.transfer_id.in_(transfer_ids))
     )
     return {transfer_id: reference for transfer_id, reference in rows if transfer_id is not None}
 

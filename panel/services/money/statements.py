@@ -4,7 +4,7 @@ The sums come from the daily ones, so a year of any size opens like a short one.
 money moves.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from itertools import groupby
@@ -112,11 +112,10 @@ def all_lines(user_id: int, statement: Statement) -> Iterator[StatementLine]:
 
     Entries added since the sums were read have higher ids than the last one of their day, so they aren't among them.
     """
-    references = deposits.references(user_id)
     for day in statement.days:
         last: Entry | None = None
         while some := account_entries.after(user_id, day, last, most=LINES_AT_ONCE):
-            detailed = lines(some, customer_id=user_id, references=references)
+            detailed = lines(some)
             db.session.rollback()
             yield from detailed
             last = some[-1]
@@ -139,12 +138,9 @@ def by_month(statement: Statement) -> list[Month]:
     return months
 
 
-def lines(
-    some: Sequence[Entry], *, customer_id: int, references: Mapping[int, str] | None = None
-) -> list[StatementLine]:
-    """These entries of the customer's account, with their details. `references`: those of `deposits`, if read."""
-    if references is None:
-        references = deposits.references(customer_id)
+def lines(some: Sequence[Entry]) -> list[StatementLine]:
+    """These entries of the customer's account, with their details."""
+    references = deposits.references([entry.id for entry in some if entry.kind is TransferKind.DEPOSIT])
     returned = [entry.order_id for entry in some if entry.kind is TransferKind.RETURN and entry.order_id]
     charges = _charge_lines(returned)
     return [

@@ -9,7 +9,7 @@ from sqlalchemy.orm import aliased
 from panel import app_context
 from panel.db import db
 from panel.domain.accounts.roles import Role
-from panel.models import DepositRequest, Proposal, ProposalKind, ProposalState, User
+from panel.models import IS_OPEN_PROPOSAL, DepositRequest, Proposal, ProposalKind, ProposalState, User
 
 SHOWN_DECIDED = 50
 
@@ -100,7 +100,7 @@ def find(proposal_id: int, *, now: datetime) -> ProposalDetail | None:
 
 
 def _is_waiting(now: datetime) -> tuple[ColumnElement[bool], ...]:
-    return (Proposal.state == ProposalState.OPEN, Proposal.expires_at > now)
+    return (IS_OPEN_PROPOSAL, Proposal.expires_at > now)
 
 
 def waiting(*, now: datetime) -> list[ProposalDetail]:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Select, func, or_, select
+from sqlalchemy import Select, func, select, union_all
 
 from panel.db import db, table_of
 from panel.domain.accounts.roles import Role
@@ -133,9 +133,9 @@ def search(text: str, *, after: int | None, size: int | None = None) -> Customer
         used,
     ).join(ACCOUNTS, ACCOUNTS.c.user_id == User.id)
     if text:
-        about = User.id.in_(people_search.ids_of(text))
-        number = _number(text)
-        statement = statement.where(about if number is None else or_(about, User.id == number))
+        # One list, not an OR, for which PostgreSQL would read all accounts.
+        by_email = select(people_search.ids_of(text).subquery().c.id)
+        statement = statement.where(User.id.in_(union_all(by_email, select(User.id).where(User.id == _number(text)))))
     else:
         statement = statement.where(test_orders.is_real(User.id))
     if after is not None:
@@ -193,7 +193,7 @@ def whole(user: User, *, now: datetime) -> Whole:
         held_nanos=ledger.held_nanos(customer_id),
         counts={status: number for status, number in counts.items() if number},
         orders=_last_orders(customer_id),
-        lines=statements.lines(account_entries.last_entries(customer_id, count=SHOWN), customer_id=customer_id),
+        lines=statements.lines(account_entries.last_entries(customer_id, count=SHOWN)),
         deposits=db.session.scalars(requests).all(),
         keys=api_keys.listed(customer_id),
         endpoints=webhook_endpoints.listed(customer_id),

@@ -4,6 +4,7 @@ With an account named, the sums are that account's: what came in, what went out,
 customer's account is the balance and for the account of held money what the customer's orders hold.
 """
 
+from array import array
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -135,9 +136,20 @@ def all_lines(filters: LedgerFilters) -> Iterator[LedgerRow]:
         filters.at(None),
         [*conditions_of(filters), *in_period(filters)],
     )
+    if filters.customer is not None:
+        yield from _lines_of_customer(filters, conditions)
+        return
     while lines := _read(filters, conditions, most=BATCH_SIZE):
         yield from lines
         filters = filters.at(lines[-1].id)
+
+
+def _lines_of_customer(filters: LedgerFilters, conditions: list[ColumnElement[bool]]) -> Iterator[LedgerRow]:
+    """As `all_lines`: no index has them by id, so they are found once, 8 bytes a line, and then read in batches."""
+    found = select(TRANSFERS.c.id).where(*conditions).order_by(TRANSFERS.c.id.desc())
+    ids = array("q", db.session.scalars(found.execution_options(yield_per=10 * BATCH_SIZE)))
+    for start in range(0, len(ids), BATCH_SIZE):
+        yield from _read(filters, [TRANSFERS.c.id.in_(ids[start : start + BATCH_SIZE].tolist())], most=BATCH_SIZE)
 
 
 _LINES: Select[*tuple[Any, ...]] = (

@@ -17,20 +17,21 @@ from panel.domain.provider_kind import ProviderKind
 from panel.domain.status import Status
 from panel.domain.ticket import TicketState
 from panel.models import (
+    IS_NOT_CLOSED,
     IS_NOT_COMPLETED,
     IS_OPEN_ATTEMPT,
+    IS_OPEN_CANCELLATION,
+    IS_OPEN_PROPOSAL,
     IS_OPEN_REFILL,
     Attempt,
     AttemptKind,
     AttemptState,
     Cancellation,
-    CancellationState,
     DepositRequest,
     EventKind,
     Order,
     OrderEvent,
     Proposal,
-    ProposalState,
     Provider,
     Refill,
     Review,
@@ -130,16 +131,16 @@ def _queues(measured: Collection[int]) -> list[Select[Any]]:
         Provider.failures >= provider_health.SILENT_AFTER,
         Provider.unclear_adds >= provider_health.UNCLEAR_AFTER,
     )
-    is_proposed = and_(Proposal.state == ProposalState.OPEN, Proposal.expires_at > _moment("now"))
+    is_proposed = and_(IS_OPEN_PROPOSAL, Proposal.expires_at > _moment("now"))
     return [
         _count("approvals", Proposal.proposed_at, func.min(Proposal.expires_at)).where(is_proposed),
         _count("unconfirmed", Attempt.at).where(is_unconfirmed),
         _count("late", late.c.placed_at).select_from(late),
         _count("stalled", stalled.c.news_at).select_from(stalled),
         _count("reviews", Review.opened_at).where(Review.resolved_at.is_(None)),
-        _count("cancellations", Cancellation.asked_at).where(Cancellation.state == CancellationState.ASKED),
+        _count("cancellations", Cancellation.asked_at).where(IS_OPEN_CANCELLATION),
         _count("refills", Refill.asked_at).where(IS_OPEN_REFILL),
-        _count("tickets", Ticket.waits_since).where(Ticket.state == TicketState.WAITING_FOR_US),
+        _count("tickets", Ticket.waits_since).where(IS_NOT_CLOSED, Ticket.state == TicketState.WAITING_FOR_US),
         _count("manual", manual.c.placed_at).select_from(manual),
         _count("providers", Provider.paused_at).where(is_stopped),
         _count("deposits", DepositRequest.requested_at).where(*deposits.WAITS_FOR_OPERATOR),

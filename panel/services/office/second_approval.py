@@ -16,7 +16,7 @@ from panel.db import db, lock_rows
 from panel.domain import money
 from panel.domain.accounts.roles import Action, Role
 from panel.domain.errors import ActionRefused, NotFound, StaleForm
-from panel.models import Proposal, ProposalKind, ProposalState
+from panel.models import IS_OPEN_PROPOSAL, Proposal, ProposalKind, ProposalState
 from panel.services import audit_log
 from panel.services.money import approval_limit, deposits, ledger
 from panel.services.office import account_access, balance_changes
@@ -82,7 +82,7 @@ def change_access(change: AccessChange, *, now: datetime) -> Done:
     if not account_access.needs_approval(change) or change.operator_id is None:
         account_access.apply(change, now=now)
         return Done()
-    mine = (Proposal.customer_id == change.user_id, Proposal.state == ProposalState.OPEN)
+    mine = (Proposal.customer_id == change.user_id, IS_OPEN_PROPOSAL)
     if db.session.scalar(select(Proposal.id).where(*mine, Proposal.kind == change.kind)) is not None:
         raise ActionRefused("The same proposal is waiting for a second operator already.")
     key = new_form_key()
@@ -97,7 +97,7 @@ def propose_limit(limit_nanos: int, *, reason: str, operator_id: int, actor: str
     _lock_accounts(operator_id, operator_id=operator_id)
     changes.lock()
     _expire(operator_id, now=now)
-    waiting = (Proposal.kind == ProposalKind.APPROVAL_LIMIT, Proposal.state == ProposalState.OPEN)
+    waiting = (Proposal.kind == ProposalKind.APPROVAL_LIMIT, IS_OPEN_PROPOSAL)
     if db.session.scalar(select(Proposal.id).where(*waiting, Proposal.expires_at > now)) is not None:
         raise ActionRefused("Another limit is waiting for approval already. Decide that proposal first.")
     kind, key = ProposalKind.APPROVAL_LIMIT, new_form_key()
@@ -116,12 +116,12 @@ def _is_proposed(form_key: str) -> bool:
 
 
 def _waiting_for(deposit_id: int) -> bool:
-    waiting = select(Proposal.id).where(Proposal.deposit_id == deposit_id, Proposal.state == ProposalState.OPEN)
+    waiting = select(Proposal.id).where(Proposal.deposit_id == deposit_id, IS_OPEN_PROPOSAL)
     return db.session.scalar(waiting) is not None
 
 
 def _expire(customer_id: int, *, now: datetime) -> None:
-    mine = (Proposal.customer_id == customer_id, Proposal.state == ProposalState.OPEN)
+    mine = (Proposal.customer_id == customer_id, IS_OPEN_PROPOSAL)
     db.session.execute(update(Proposal).where(*mine, Proposal.expires_at <= now).values(state=ProposalState.EXPIRED))
 
 

@@ -10,7 +10,17 @@ from panel.domain.errors import ActionRefused as Unanswerable
 from panel.domain.errors import CancelNotAvailable, NotFound
 from panel.domain.review_kind import ReviewKind
 from panel.domain.status import Status
-from panel.models import Attempt, AttemptState, Cancellation, CancellationState, EventSource, Order, Provider, Terms
+from panel.models import (
+    IS_OPEN_CANCELLATION,
+    Attempt,
+    AttemptState,
+    Cancellation,
+    CancellationState,
+    EventSource,
+    Order,
+    Provider,
+    Terms,
+)
 from panel.providers.base import Accepted, Ask, Outcome, Refused, Unclear
 from panel.services import audit_log, reviews
 from panel.services.orders import runs, transitions
@@ -202,7 +212,7 @@ def open_cancellations() -> list[OpenCancellation]:
         )
         .join(Order, Order.id == Cancellation.order_id)
         .join(Provider, Provider.id == Order.provider_id)
-        .where(Cancellation.state == CancellationState.ASKED)
+        .where(IS_OPEN_CANCELLATION)
         .order_by(Cancellation.id)
     )
     return [OpenCancellation(*row) for row in rows]

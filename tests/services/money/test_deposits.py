@@ -54,7 +54,7 @@ def test_confirmed_request_adds_what_arrived_once() -> None:
 
     assert ledger.balance_nanos(customer.id) == money.parse_nanos("24.50")
     assert deposits.open_requests(customer.id) == []
-    assert deposits.references(customer.id) == {transfer_id: request.reference}
+    assert deposits.references([transfer_id]) == {transfer_id: request.reference}
     assert db.session.get_one(Transfer, transfer_id).reason == f"deposit:top-up:{request.id}"
     with pytest.raises(ActionRefused, match="already confirmed"):
         confirm(request.reference)

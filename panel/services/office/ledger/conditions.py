@@ -1,6 +1,7 @@
 """Conditions of the ledger search: what the filters say of a transfer, and how far back it is searched."""
 
 from sqlalchemy import ColumnElement, Select, and_, func, or_, select, true, union_all
+from sqlalchemy.sql.util import ClauseAdapter
 
 from panel.db import db, table_of
 from panel.db.id_search import ids_within, newest_id
@@ -22,6 +23,7 @@ from panel.services.office.ledger_filters import LedgerFilters
 SEARCHED_LINES = 20_000
 
 TRANSFERS = table_of(Transfer)
+LINES = TRANSFERS.alias("lines")
 ORDERS = table_of(Order)
 DAYS = table_of(AccountDay)
 
@@ -62,8 +64,18 @@ def _about(customer_id: int, period: Period | None) -> tuple[ColumnElement[bool]
     kept = and_(
         IS_SETTLING, TRANSFERS.c.kind == TransferKind.KEEP, TRANSFERS.c.order_id.in_(select(newest_orders.c.id))
     )
-    entries = (and_(end, *within, TRANSFERS.c.id > bound) for end in ends)
-    return or_(*entries, kept), bound > 0 or has_older_orders
+    return _any_of(*(and_(end, *within, TRANSFERS.c.id > bound) for end in ends), kept), bound > 0 or has_older_orders
+
+
+def _any_of(*found: ColumnElement[bool]) -> ColumnElement[bool]:
+    """That one of these is true, each found by its own index: with an OR, PostgreSQL would read all lines."""
+    return TRANSFERS.c.id.in_(union_all(*(select(LINES.c.id).where(_of_alias(each)) for each in found)))
+
+
+def _of_alias(condition: ColumnElement[bool]) -> ColumnElement[bool]:
+    """The condition on the same table under another name, so that it does not mean the line outside."""
+    adapted: ColumnElement[bool] = ClauseAdapter(LINES).traverse(condition)
+    return adapted
 
 
 def _within(account_id: int, period: Period | None) -> list[ColumnElement[bool]]:
@@ -165,4 +177,4 @@ def _is_about(customer_id: int) -> ColumnElement[bool]:
     own = select(Account.id).where(Account.user_id == customer_id).scalar_subquery()
     orders = select(ORDERS.c.id).where(ORDERS.c.customer_id == customer_id)
     kept = and_(IS_SETTLING, TRANSFERS.c.kind == TransferKind.KEEP, TRANSFERS.c.order_id.in_(orders))
-    return or_(TRANSFERS.c.from_account_id == own, TRANSFERS.c.to_account_id == own, kept)
+    return _any_of(TRANSFERS.c.from_account_id == own, TRANSFERS.c.to_account_id == own, kept)
