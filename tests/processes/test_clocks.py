@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from panel.services.health import BEAT_SECONDS
 from panel.settings import ROOT
 from tests.support import databases, servers
 from tests.support.waiting import until
@@ -77,9 +78,9 @@ def beat_twice(instance: Path, *, seconds: int) -> bool:
 
     def is_seen() -> bool:
         now = datetime.now(UTC) + timedelta(seconds=seconds)
-        return all(abs(at - now) < timedelta(seconds=10) for at in beats(instance))
+        return all(abs(at - now) < timedelta(seconds=BEAT_SECONDS + 5) for at in beats(instance))
 
     if not is_seen():
         return False
     seen = beats(instance)
-    return until(lambda: beats(instance) != seen and is_seen(), seconds=15)
+    return until(lambda: beats(instance) != seen and is_seen(), seconds=2 * BEAT_SECONDS)
