@@ -81,7 +81,7 @@ def test_a_tool_that_nobody_can_order_is_marked_in_the_list(app: Flask) -> None:
     listed = ran(app, "tools", "list", "--json")
 
     assert [each["slug"] for each in json.loads(listed.stdout)] == ["old-pattern"]
-    assert "Nobody can order old-pattern: its link pattern can't be used (invalid perl operator: (?!)" in listed.stderr
+    assert "Nobody can order old-pattern: its link pattern can’t be used (invalid perl operator: (?!)" in listed.stderr
 
 
 def test_a_file_with_a_pattern_that_cannot_be_used_is_refused_with_the_reason(app: Flask, tmp_path: Path) -> None:
@@ -91,7 +91,7 @@ def test_a_file_with_a_pattern_that_cannot_be_used_is_refused_with_the_reason(ap
     refused = ran(app, "tools", "import", file)
 
     assert refused.exit_code == 1
-    assert "line 10, link.pattern: The pattern can't be used (invalid escape sequence: \\1)" in refused.stderr
+    assert "line 10, link.pattern: The pattern can’t be used (invalid escape sequence: \\1)" in refused.stderr
 
 
 def test_the_list_in_lines_names_slug_id_price_and_limits(app: Flask) -> None:

@@ -32,7 +32,7 @@ MORE = {
     # Everything around one order or one customer, each from a table of its own: reviews, attempts, tickets, transfers,
     # claims, costs, proposals, audit log.
     "/office/orders/<int:order_id>": 25,
-    "/office/customers/<int:customer_id>": 22,
+    "/office/customers/<int:customer_id>": 21,
     # The thread, what it is about, and the customer's context.
     "/office/tickets/<int:ticket_id>": 15,
     # The import, its rules, and the tools that it is compared with.
