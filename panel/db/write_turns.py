@@ -2,7 +2,8 @@
 
 SQLite has no queue: those who wait look again after a pause, so a worker whose threads pass the lock to each other kept
 a page waiting for seconds. Everyone but the worker therefore holds a shared lock on a file beside the database, from
-before a transaction begins until it ends, and the worker begins none while somebody holds it.
+before a transaction begins until it ends, and the worker begins none while somebody holds it. Its threads take turns,
+so that one alone can be past that look: SQLite lets one write at a time in any case.
 
 This only decides who comes first. Without the file, as in a folder that has no file locks, writes are as safe and less
 fair. The kernel frees the lock of a process that was killed.
@@ -11,6 +12,7 @@ fair. The kernel frees the lock of a process that was killed.
 import fcntl
 import os
 import sqlite3
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -23,6 +25,8 @@ EXTENSION = "panel.write_turns"
 FILE_ENDING = "-turns"
 # A transaction of the worker gives way no longer than this, so that a stream of others doesn't stop it.
 MAX_GIVE_WAY_SECONDS = 0.05
+# A thread of the worker that waited this long for the others' transactions leaves it to SQLite.
+MAX_QUEUE_SECONDS = 2.0
 LOOK_AGAIN_SECONDS = 0.001
 
 
@@ -33,10 +37,25 @@ class WriteTurns:
         self._path = f"{file}{FILE_ENDING}" if file and file != ":memory:" else None
         # Whether this app is the worker's.
         self.gives_way = False
+        self._workers = threading.Lock()
 
     @contextmanager
     def turn(self) -> Iterator[None]:
         """Around a transaction that waits for the lock."""
+        if self._path is None or not self.gives_way:
+            with self._marked():
+                yield
+            return
+        is_ours = self._workers.acquire(timeout=MAX_QUEUE_SECONDS)
+        try:
+            with self._marked():
+                yield
+        finally:
+            if is_ours:
+                self._workers.release()
+
+    @contextmanager
+    def _marked(self) -> Iterator[None]:
         # Opened each time: threads that shared an opening would share its lock.
         file = self._opened()
         if file is None:

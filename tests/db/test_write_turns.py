@@ -2,6 +2,7 @@
 
 import fcntl
 import os
+import statistics
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -21,11 +22,13 @@ from tests.support import databases, warm_python
 from tests.support.factories import a_customer
 from tests.support.waiting import until
 
-LANES = 8
+LANES = 14
 HELD_SECONDS = 0.01
 ROUNDS = 20
-# Each lane may be past its look at the file when somebody begins to wait; the first count is read before that.
-MAX_BEHIND = LANES + 2
+# One is open, or one lane has looked at the file. A busy machine may let us wait between our first count and the mark
+# that we wait, so that is so on average; without the turns it is two to three, and fifteen at most.
+BEHIND_ON_AVERAGE = 1.5
+MAX_BEHIND = LANES
 
 
 def _write_without_end(instance: Path, customer_id: int) -> None:
@@ -111,7 +114,7 @@ def test_who_waits_behind_a_busy_worker_comes_after_a_few_of_its_transactions(ap
 
         before_us = [behind(customer_id) for _ in range(ROUNDS)]
 
-        assert max(before_us) <= MAX_BEHIND, before_us
+        assert statistics.mean(before_us) <= BEHIND_ON_AVERAGE, before_us
         until_it_writes(customer_id)
 
 
