@@ -122,7 +122,7 @@ def work(app: Flask) -> None:
     stopping = _StopSignal()
     settings: Settings = app.config["PANEL"]
     slot, _held = take_slot(settings)
-    executor = f"{socket.gethostname()}-{_folder_mark(settings)}-{slot}"
+    executor = f"{socket.gethostname()}-{_folder_digest(settings)}-{slot}"
     while (why := _why_not_startable(app)) is not None:
         log.warning("worker cannot start yet", why=why, again_in_seconds=START_AGAIN_SECONDS)
         if stopping.is_asked(within_seconds=START_AGAIN_SECONDS):
@@ -166,7 +166,7 @@ def _free_call_slots(app: Flask, *, executor: str) -> None:
             log.warning("database unavailable", why=driver_message(error))
 
 
-def _folder_mark(settings: Settings) -> str:
+def _folder_digest(settings: Settings) -> str:
     """Distinguishes workers of two instance folders on one database: slots are numbered per folder."""
     return hashlib.blake2b(bytes(settings.instance), digest_size=3).hexdigest()
 

@@ -108,7 +108,7 @@ def serve_assets(inner: WSGIApplication, kept: Assets) -> WSGIApplication:
         if accent and found.name == COLORED:
             found = _colored(found, accent)
         encoding = encoding_for(environ.get("HTTP_ACCEPT_ENCODING", ""), offered=("gzip",))
-        content, headers = _answer(found, takes_gzip=encoding == "gzip")
+        content, headers = _content_and_headers(found, takes_gzip=encoding == "gzip")
         start_response("200 OK", headers)
         return [content] if environ["REQUEST_METHOD"] == "GET" else []
 
@@ -122,7 +122,7 @@ def _colored(plain: Asset, accent: str) -> Asset:
     return plain if content is None else replace(plain, content=content, zipped=compress(content, "gzip"))
 
 
-def _answer(found: Asset, *, takes_gzip: bool) -> tuple[bytes, list[tuple[str, str]]]:
+def _content_and_headers(found: Asset, *, takes_gzip: bool) -> tuple[bytes, list[tuple[str, str]]]:
     zipped = found.zipped if takes_gzip else None
     content = zipped or found.content
     headers = [

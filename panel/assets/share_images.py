@@ -53,7 +53,7 @@ class Picture:
         return f"{self.name}-{digest.hexdigest()}.png"
 
 
-def kept(picture: Picture, *, folder: Path) -> bytes:
+def cached_png(picture: Picture, *, folder: Path) -> bytes:
     """The PNG file from the folder, rendered first if it isn't there yet."""
     path = folder / picture.file_name
     if path.exists():

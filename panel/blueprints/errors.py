@@ -162,7 +162,7 @@ def handle_panel_error(error: PanelError) -> Response:
     """Render a PanelError that its route did not handle."""
     title = NOT_YOUR_ROLE if isinstance(error, RoleNotAllowed) else _words(error.http_status).title
     words = ErrorText(title, error.message)
-    response = _answer(error.http_status, words, code=error.code)
+    response = _error_response(error.http_status, words, code=error.code)
     if isinstance(error, TooManyTries):
         response.headers["Retry-After"] = str(error.retry_after_seconds)
     return response
@@ -175,7 +175,7 @@ def handle_database_error(error: SQLAlchemyError) -> Response:
     log.warning("database unavailable", path=redact_path(request.path), why=driver_message(error))
     is_read = request.method in ("GET", "HEAD", "OPTIONS")
     words = OUTCOME_UNKNOWN if may_have_committed() else CANNOT_SHOW if is_read else CANNOT_SAVE
-    response = _answer(503, words, code="unavailable")
+    response = _error_response(503, words, code="unavailable")
     response.headers["Retry-After"] = str(TRY_DATABASE_AGAIN_SECONDS)
     return response
 
@@ -185,12 +185,12 @@ def handle_csrf_error(error: CSRFError) -> Response:
     log.info("form without a valid token", path=redact_path(request.path), why=error.description)
     again = LOG_IN_RENDERERS.get(request.endpoint or "") or kept_forms.renderer_of(request.endpoint)
     if again is None or wants_fragment():
-        return _answer(400, EXPIRED_FORM, code=ExpiredForm.code)
+        return _error_response(400, EXPIRED_FORM, code=ExpiredForm.code)
     try:
         response = make_response(again(ExpiredForm(EXPIRED_FORM_AGAIN)))
     except (NotFound, PanelError):
         # The form's object no longer exists, so there is no page to show it on.
-        return _answer(400, EXPIRED_FORM, code=ExpiredForm.code)
+        return _error_response(400, EXPIRED_FORM, code=ExpiredForm.code)
     response.headers["Cache-Control"] = "no-store"
     return response
 
@@ -202,7 +202,7 @@ def handle_http_error(error: HTTPException) -> Response | HTTPException:
     original = getattr(error, "original_exception", None)
     if isinstance(original, SQLAlchemyError) and is_unavailable(original):
         return handle_database_error(original)  # The database failed while another error page was rendered.
-    response = _answer(error.code, _words(error.code), code=error.name.lower().replace(" ", "_"))
+    response = _error_response(error.code, _words(error.code), code=error.name.lower().replace(" ", "_"))
     for name, value in error.get_headers():
         if name.lower() in ("allow", "retry-after", "www-authenticate"):
             response.headers[name] = value
@@ -215,7 +215,7 @@ def _words(status: int) -> ErrorText:
     return ERROR_TEXTS.get(status) or ERROR_TEXTS[500 if status >= 500 else 400]
 
 
-def _answer(status: int, words: ErrorText, *, code: str) -> Response:
+def _error_response(status: int, words: ErrorText, *, code: str) -> Response:
     if request.path.startswith(API):
         response = jsonify({"error": words.message})
         response.headers["X-Error-Code"] = code

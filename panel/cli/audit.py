@@ -14,7 +14,7 @@ from panel.models import CheckpointKind
 from panel.services.money import audit as auditing
 from panel.services.money import chain_verification
 from panel.services.money import export as money_export
-from panel.services.money.chain_report import Mark
+from panel.services.money.chain_report import ChainHead
 
 
 @click.command("audit")
@@ -29,7 +29,7 @@ from panel.services.money.chain_report import Mark
 @with_appcontext
 def audit(as_json: bool, full: bool, noted: tuple[str, ...]) -> None:
     """Recompute everything from transfers and events. Exits with 1 when anything differs."""
-    marks = [_mark(text) for text in noted]
+    marks = [_chain_head(text) for text in noted]
     with clean_errors():
         schema_check.check(current_app.config["MIGRATIONS"])
     now = utc_now()
@@ -60,12 +60,12 @@ def audit(as_json: bool, full: bool, noted: tuple[str, ...]) -> None:
         raise SystemExit(1)
 
 
-def _mark(text: str) -> Mark:
+def _chain_head(text: str) -> ChainHead:
     table, _, rest = text.partition(":")
     row_id, _, digest = rest.partition(":")
     if table not in chain_verification.TABLES or not row_id.isascii() or not row_id.isdigit() or not digest:
         raise click.BadParameter(f"{text} is not TABLE:ID:DIGEST as the audit prints it.", param_hint="--noted")
-    return Mark(CheckpointKind(table), int(row_id), digest)
+    return ChainHead(CheckpointKind(table), int(row_id), digest)
 
 
 @click.command("export")

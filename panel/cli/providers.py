@@ -123,9 +123,9 @@ def import_provider(name: str, margin: str | None, rate: str | None, yes: bool) 
             _note("providers import", name, f"{len(did.added)} added, {len(did.changed)} changed. {words}")
     except click.ClickException as refusal:
         if isinstance(refusal.__cause__, PricesWouldFall):
-            _tell_prices(refusal.__cause__.changes)
+            _print_price_changes(refusal.__cause__.changes)
         raise
-    _tell(did)
+    _print_import(did)
 
 
 @providers_group.command("undo-import")
@@ -182,17 +182,17 @@ def _words(markup: Markup, *, ours: str) -> str:
     return f"{margin}; 1 {theirs} is {resale.shown_exchange(markup.exchange_nanos)} {ours}."
 
 
-def _tell_prices(changes: Sequence[PriceChange]) -> None:
+def _print_price_changes(changes: Sequence[PriceChange]) -> None:
     for each in changes:
         click.echo(f"{each.slug}: {each.words}{' (falls)' if each.falls else ''}", err=True)
 
 
-def _tell(did: provider_import.Import) -> None:
+def _print_import(did: provider_import.Import) -> None:
     for sentence in did.skipped:
         click.echo(sentence, err=True)
     for slug in did.replaced:
         click.echo(f"{slug} is hidden: its service has another name and category. Look at the review.", err=True)
-    _tell_prices(did.prices)
+    _print_price_changes(did.prices)
     for slug in (*did.added, *did.changed, *did.hidden):
         click.echo(slug)
     counts = {

@@ -62,7 +62,7 @@ class PaymentReport:
 
 
 @dataclass(frozen=True, slots=True)
-class AskedPayment:
+class RequestedPayment:
     """What we asked the gateway to collect."""
 
     amount_nanos: int
@@ -71,7 +71,7 @@ class AskedPayment:
     account: str = ""
 
 
-def mismatch(asked: AskedPayment, report: PaymentReport) -> str:
+def mismatch(asked: RequestedPayment, report: PaymentReport) -> str:
     """Why the report does not fit what we asked for, as a sentence; empty when it fits."""
     if report.is_live != asked.is_live:
         mode, wanted = _mode(report.is_live), _mode(asked.is_live)

@@ -103,21 +103,21 @@ class Hub:
         headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
         origin = headers.get("origin")
         if scope["path"] == "/healthz":
-            return await _answer(send, HTTPStatus.OK)
+            return await _respond(send, HTTPStatus.OK)
         if scope["path"] != push_address.PATH:
-            return await _answer(send, HTTPStatus.NOT_FOUND)
+            return await _respond(send, HTTPStatus.NOT_FOUND)
         if scope["method"] != "GET":
-            return await _answer(send, HTTPStatus.METHOD_NOT_ALLOWED, ("allow", "GET"))
+            return await _respond(send, HTTPStatus.METHOD_NOT_ALLOWED, ("allow", "GET"))
         is_foreign = origin not in (None, self._origin) or headers.get("sec-fetch-site") == "cross-site"
         if is_foreign and urlsplit(origin or "").netloc != headers.get("host"):
-            return await _answer(send, HTTPStatus.FORBIDDEN)
+            return await _respond(send, HTTPStatus.FORBIDDEN)
         try:
             stream = self._open(scope, headers)
         except TooManyStreams:
             # The answer after which browsers don't connect again by themselves: the page polls.
-            return await _answer(send, HTTPStatus.NO_CONTENT, *self._allowed(origin))
+            return await _respond(send, HTTPStatus.NO_CONTENT, *self._allowed(origin))
         if stream is None:
-            return await _answer(send, HTTPStatus.UNAUTHORIZED, *self._allowed(origin))
+            return await _respond(send, HTTPStatus.UNAUTHORIZED, *self._allowed(origin))
         try:
             await _start(send, *self._allowed(origin))
             await _serve(stream, receive, send)
@@ -163,7 +163,7 @@ def _logged() -> Iterator[None]:
         log.exception("hub_could_not_read")
 
 
-async def _answer(send: Send, status: HTTPStatus, *headers: tuple[str, str]) -> None:
+async def _respond(send: Send, status: HTTPStatus, *headers: tuple[str, str]) -> None:
     await _head(send, status, *headers, ("content-length", "0"))
     await send({"type": "http.response.body", "body": b""})
 

@@ -30,7 +30,7 @@ def sweep(*, worker: str) -> int:
     settings = panel_settings()
     ends = time.monotonic() + TURN_SECONDS
     count = 0
-    answer_resets()
+    queue_reset_links()
     send_order_notifications()
     if not _is_any_due():
         return 0
@@ -46,13 +46,13 @@ def sweep(*, worker: str) -> int:
     return count
 
 
-def answer_resets() -> None:
+def queue_reset_links() -> None:
     """Queue the requested password reset links."""
-    is_any = password_reset.is_any_asked()
+    is_any = password_reset.is_any_requested()
     db.session.rollback()
     while is_any:
         with transaction():
-            is_any = password_reset.answer_next(now=utc_now())
+            is_any = password_reset.process_next(now=utc_now())
 
 
 def send_order_notifications() -> int:

@@ -31,12 +31,12 @@ def sweep(*, worker: str) -> int:
     ordering = _ordering(settings, trouble=trouble)
     newest = canary.newest()
     core = [
-        _answer(Component.SITE, page_ms),
+        _finding(Component.SITE, page_ms),
         ordering,
         checks.dispatch(now=now),
         checks.updates(newest, sync_seconds=settings.sync_seconds, now=now),
         checks.refunds(newest, now=now),
-        _answer(Component.API, api_ms) if settings.canary_seconds else _not_asked(),
+        _finding(Component.API, api_ms) if settings.canary_seconds else _not_asked(),
     ]
     others = checks.providers(now=now)
     found = [checks.whole(core, others), *core, *others]
@@ -110,7 +110,7 @@ def _ordering(settings: Settings, *, trouble: str | None) -> Finding:
     return Finding(Component.ORDERING, limits.judge(took_ms), took_ms, "Orders are taken.")
 
 
-def _answer(component: Component, took_ms: int | None) -> Finding:
+def _finding(component: Component, took_ms: int | None) -> Finding:
     limits = COMPONENTS[component].limits
     assert limits is not None
     text = "It answers." if took_ms is not None else "It did not answer."

@@ -13,10 +13,10 @@ def sweep(*, worker: str, wait: bool = False) -> int:
     """Read due balances, each provider in its own lane. Returns their number when `wait` is set."""
     due = providers_view.balances_due(now=utc_now())
     db.session.rollback()
-    return provider_lanes.run("balances", due, _ask, wait=wait)
+    return provider_lanes.run("balances", due, _check_balance, wait=wait)
 
 
-def _ask(provider_id: int) -> int:
+def _check_balance(provider_id: int) -> int:
     with transaction():
         if not providers_view.take_balance(provider_id, now=utc_now()):
             return 0

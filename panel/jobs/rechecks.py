@@ -5,7 +5,7 @@ from functools import partial
 from panel.clock import utc_now
 from panel.db import db, transaction
 from panel.jobs import provider_lanes, status_batches
-from panel.jobs.status_batches import Answers
+from panel.jobs.status_batches import StatusResults
 from panel.services.orders import rechecks
 from panel.services.providers import health as provider_health
 
@@ -28,7 +28,7 @@ def serve(provider_id: int) -> int:
             asked = rechecks.take_batch(provider_id, now=utc_now())
         if not asked:
             break
-        answers = status_batches.ask(provider_id, asked)
+        answers = status_batches.request_statuses(provider_id, asked)
         status_batches.apply(asked, answers, at_last=partial(_note_silence, provider_id, answers))
         count += len(asked)
         if answers.silence is not None:
@@ -36,6 +36,6 @@ def serve(provider_id: int) -> int:
     return count
 
 
-def _note_silence(provider_id: int, answers: Answers) -> None:
+def _note_silence(provider_id: int, answers: StatusResults) -> None:
     if answers.silence is not None and answers.silence.asks_to_wait:
         provider_health.silent(provider_id, answers.silence, now=utc_now())

@@ -14,7 +14,7 @@ from panel.clock import utc_now
 from panel.db import transaction
 from panel.domain.provider_report import Report
 from panel.jobs.provider_calls import connect_provider
-from panel.providers.base import Ask, ProviderSilent
+from panel.providers.base import ProviderSilent, StatusRequest
 from panel.services.orders import sync
 
 MAX_CALLS = 64
@@ -30,21 +30,23 @@ writing = threading.Lock()
 
 
 @dataclass
-class Answers:
+class StatusResults:
     """Results of a batch: reports by order, orders that fail on their own, and the failure of the whole provider."""
 
     reports: dict[int, Report] = field(default_factory=dict)
-    alone: list[tuple[Ask, ProviderSilent]] = field(default_factory=list)
+    alone: list[tuple[StatusRequest, ProviderSilent]] = field(default_factory=list)
     silence: ProviderSilent | None = None
     is_answered: bool = False
 
 
-def ask(provider_id: int, asked: Sequence[Ask], *, before_more: Callable[[], None] = lambda: None) -> Answers:
+def request_statuses(
+    provider_id: int, asked: Sequence[StatusRequest], *, before_more: Callable[[], None] = lambda: None
+) -> StatusResults:
     """Request the status of all these orders in as few calls as possible. Reads the provider's key for each call.
 
     `before_more` is called before each call but the first.
     """
-    answers = Answers()
+    answers = StatusResults()
     began, calls = time.monotonic(), 0
     pending = deque([asked])
     while pending and calls < MAX_CALLS:
@@ -74,7 +76,7 @@ def ask(provider_id: int, asked: Sequence[Ask], *, before_more: Callable[[], Non
     return answers
 
 
-def apply(asked: Sequence[Ask], answers: Answers, *, at_last: Callable[[], None]) -> None:
+def apply(asked: Sequence[StatusRequest], answers: StatusResults, *, at_last: Callable[[], None]) -> None:
     """Apply the reports, in as many transactions as it takes; `at_last` is called inside the last one."""
     for start in range(0, len(asked), APPLIED_TOGETHER):
         with writing, transaction():

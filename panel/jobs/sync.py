@@ -10,9 +10,9 @@ from panel.clock import utc_now
 from panel.db import db, transaction
 from panel.jobs import provider_lanes, status_batches
 from panel.jobs.provider_calls import connect_provider, panel_settings
-from panel.jobs.status_batches import Answers
+from panel.jobs.status_batches import StatusResults
 from panel.models import CallKind
-from panel.providers.base import Ask
+from panel.providers.base import StatusRequest
 from panel.services.orders import sync
 from panel.services.providers import call_slots
 from panel.services.providers import health as provider_health
@@ -36,16 +36,16 @@ def serve(provider_id: int, *, worker: str = "") -> int:
         if taken is None:
             return count
         asked, slot = taken
-        answers = status_batches.ask(provider_id, asked, before_more=partial(_renew, slot))
+        answers = status_batches.request_statuses(provider_id, asked, before_more=partial(_renew, slot))
         if answers.silence is not None and len(asked) == 1 and sync.was_singled_out(asked[0].order_id):
-            answers = Answers(alone=[(asked[0], answers.silence)])
+            answers = StatusResults(alone=[(asked[0], answers.silence)])
         _write_down(provider_id, asked, answers, slot=slot, began=began)
         if answers.silence is not None:
             return count
         count += len(asked)
 
 
-def _take(provider_id: int, *, worker: str) -> tuple[list[Ask], int] | None:
+def _take(provider_id: int, *, worker: str) -> tuple[list[StatusRequest], int] | None:
     """The next batch, with the slot of its call; None without one of them."""
     settings = panel_settings()
     with status_batches.writing, transaction():
@@ -70,7 +70,9 @@ def _renew(slot: int) -> None:
         call_slots.renew(slot, timeout_seconds=panel_settings().provider_timeout_seconds, now=utc_now())
 
 
-def _write_down(provider_id: int, asked: list[Ask], answers: Answers, *, slot: int, began: datetime) -> None:
+def _write_down(
+    provider_id: int, asked: list[StatusRequest], answers: StatusResults, *, slot: int, began: datetime
+) -> None:
     def at_last() -> None:
         if answers.is_answered:
             provider_health.answered(provider_id, now=utc_now())

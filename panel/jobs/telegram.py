@@ -15,7 +15,7 @@ from panel.db import db, transaction
 from panel.domain import public_ip_rules
 from panel.jobs.provider_calls import panel_settings
 from panel.providers import egress
-from panel.providers.egress import HttpAnswer, NotReached
+from panel.providers.egress import HttpResponse, NotReached
 from panel.services.telegram import bot, links, outbox
 from panel.services.telegram.outbox import LeasedMessage
 from panel.settings import Settings
@@ -97,7 +97,7 @@ def _read_updates(token: str, updates: Any) -> None:
         with transaction():
             kind = chat.get("type")
             if kind in CHAT_TYPES and isinstance(message.get("text"), str):
-                links.claim(message["text"], int(chat["id"]), is_private=kind == PRIVATE, now=utc_now())
+                links.link_chat(message["text"], int(chat["id"]), is_private=kind == PRIVATE, now=utc_now())
             bot.note_read(token, number + 1)
 
 
@@ -109,7 +109,9 @@ def _result(settings: Settings, method: str, body: dict[str, Any]) -> Any:
     return json.loads(answer.text)["result"]
 
 
-def _call(settings: Settings, method: str, body: dict[str, Any], *, kept_signs: int = egress.KEPT_SIGNS) -> HttpAnswer:
+def _call(
+    settings: Settings, method: str, body: dict[str, Any], *, kept_signs: int = egress.KEPT_SIGNS
+) -> HttpResponse:
     return egress.post(
         f"{BOT_API}/bot{settings.telegram_token}/{method}",
         json.dumps(body).encode(),
@@ -133,7 +135,7 @@ def _serve(message: LeasedMessage, *, settings: Settings) -> bool:
     return _record(message, answer)
 
 
-def _record(message: LeasedMessage, answer: HttpAnswer) -> bool:
+def _record(message: LeasedMessage, answer: HttpResponse) -> bool:
     with transaction():
         if answer.status == 200:
             outbox.note_sent(message, now=utc_now())
@@ -146,7 +148,7 @@ def _record(message: LeasedMessage, answer: HttpAnswer) -> bool:
     return is_final
 
 
-def _wait_asked(answer: HttpAnswer) -> timedelta | None:
+def _wait_asked(answer: HttpResponse) -> timedelta | None:
     """How long Telegram asks to wait after too many messages, at most an hour; None if it doesn't say."""
     try:
         seconds = json.loads(answer.text)["parameters"]["retry_after"]

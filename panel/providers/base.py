@@ -26,7 +26,7 @@ class NewOrder:
 
 
 @dataclass(frozen=True)
-class Ask:
+class StatusRequest:
     """Status request for an order. `stopped_at`: when its cancellation was requested, if it was."""
 
     order_id: int
@@ -96,14 +96,14 @@ class ProviderClient(Protocol):
 
     def add(self, order: NewOrder, *, now: datetime) -> Outcome: ...
 
-    def status(self, asks: Sequence[Ask], *, now: datetime) -> Mapping[int, Report]:
+    def status(self, asks: Sequence[StatusRequest], *, now: datetime) -> Mapping[int, Report]:
         """Status reports by our order id; orders without news are left out. Raises ProviderSilent."""
         ...
 
-    def refill(self, ask: Ask, *, now: datetime) -> Outcome: ...
+    def refill(self, ask: StatusRequest, *, now: datetime) -> Outcome: ...
 
     def refill_status(self, refill_id: str, *, now: datetime) -> object:
         """The provider's unparsed status of the refill. Raises ProviderSilent."""
         ...
 
-    def cancel(self, ask: Ask, *, now: datetime) -> Outcome: ...
+    def cancel(self, ask: StatusRequest, *, now: datetime) -> Outcome: ...

@@ -39,7 +39,7 @@ class NotReached(Exception):
 
 
 @dataclass(frozen=True)
-class HttpAnswer:
+class HttpResponse:
     """The status of the answer and the beginning of its text."""
 
     status: int
@@ -68,7 +68,7 @@ def post(
     test_hosts: Pairs = frozenset(),
     resolver: Resolver = look_up,
     kept_signs: int = KEPT_SIGNS,
-) -> HttpAnswer:
+) -> HttpResponse:
     """POST the body; whatever status comes back is an answer, of which `kept_signs` are read. Raises NotReached."""
     ends = time.monotonic() + timeout_seconds
     sent = CallTrace()
@@ -122,7 +122,7 @@ def _resolved(host: str, port: int, *, resolver: Resolver, timeout_seconds: floa
 
 async def _call(
     target: Target, body: bytes, headers: dict[str, str], timeout_seconds: float, sent: CallTrace, *, kept_signs: int
-) -> HttpAnswer:
+) -> HttpResponse:
     timeout = httpx.Timeout(timeout_seconds, connect=min(CONNECT_SECONDS, timeout_seconds))
     async with (
         httpx.AsyncClient(verify=tls(), timeout=timeout, trust_env=False, follow_redirects=False) as client,
@@ -152,7 +152,7 @@ def _request(
     )
 
 
-async def _send(client: httpx.AsyncClient, request: httpx.Request, kept_signs: int) -> HttpAnswer:
+async def _send(client: httpx.AsyncClient, request: httpx.Request, kept_signs: int) -> HttpResponse:
     answer = await client.send(request, stream=True)
     try:
         read = bytearray()
@@ -162,7 +162,7 @@ async def _send(client: httpx.AsyncClient, request: httpx.Request, kept_signs: i
                 break
     finally:
         await answer.aclose()
-    return HttpAnswer(answer.status_code, _beginning(bytes(read), kept_signs))
+    return HttpResponse(answer.status_code, _beginning(bytes(read), kept_signs))
 
 
 def _beginning(body: bytes, kept_signs: int) -> str:

@@ -200,7 +200,7 @@ class SmtpTransport:
             raise _refused(error) from error
         except aiosmtplib.SMTPResponseException as error:
             self._disconnect()
-            raise MailNotSent(_answer(error), stops=True) from error
+            raise MailNotSent(_reply_text(error), stops=True) from error
         except (aiosmtplib.SMTPException, OSError, ValueError) as error:
             self._disconnect()
             # The deadline's own error has no text.
@@ -226,8 +226,8 @@ class SmtpTransport:
 
 
 def _refused(error: aiosmtplib.SMTPResponseException) -> MailNotSent:
-    return MailNotSent(_answer(error), is_final=error.code in _REFUSED_FOR_GOOD)
+    return MailNotSent(_reply_text(error), is_final=error.code in _REFUSED_FOR_GOOD)
 
 
-def _answer(error: aiosmtplib.SMTPResponseException) -> str:
+def _reply_text(error: aiosmtplib.SMTPResponseException) -> str:
     return f"The mail server answered {error.code}: {error.message}"

@@ -8,7 +8,7 @@ from typing import Any
 from panel.domain import resale
 from panel.domain.provider_report import Report, read_count
 from panel.providers import http
-from panel.providers.base import Accepted, Ask, NewOrder, NotSent, Outcome, ProviderSilent, Unclear
+from panel.providers.base import Accepted, NewOrder, NotSent, Outcome, ProviderSilent, StatusRequest, Unclear
 from panel.providers.http import CallFailed, ErrorStatus
 from panel.providers.refusals import (
     FINAL,
@@ -41,10 +41,10 @@ class PanelApi:
             fields["quantity"] = str(order.quantity)
         return self._once("add", fields, named="order", final=FINAL)
 
-    def refill(self, ask: Ask, *, now: datetime) -> Outcome:
+    def refill(self, ask: StatusRequest, *, now: datetime) -> Outcome:
         return self._once("refill", {"order": ask.provider_order_id}, named="refill", final=FINAL_FOR_REFILL)
 
-    def cancel(self, ask: Ask, *, now: datetime) -> Outcome:
+    def cancel(self, ask: StatusRequest, *, now: datetime) -> Outcome:
         """Request a cancellation. The response is a list with one item per order."""
         try:
             answer = self._call("cancel", {"orders": ask.provider_order_id})
@@ -61,7 +61,7 @@ class PanelApi:
                 return read_refusal(line | {"order": None}, final=FINAL_FOR_CANCEL)
         return read_refusal(answer, final=FINAL_FOR_CANCEL)
 
-    def status(self, asks: Sequence[Ask], *, now: datetime) -> Mapping[int, Report]:
+    def status(self, asks: Sequence[StatusRequest], *, now: datetime) -> Mapping[int, Report]:
         """Status reports of these orders; reports about other orders are ignored. Raises ProviderSilent."""
         answer = self._question("status", {"orders": ",".join(ask.provider_order_id for ask in asks)}, may_repeat=True)
         if not isinstance(answer, dict) or error_of(answer) is not None:

@@ -13,7 +13,7 @@ from datetime import UTC, datetime, timedelta
 
 from panel.domain.provider_report import Report
 from panel.domain.status import Status
-from panel.providers.base import Accepted, Ask, NewOrder, Outcome, Refused
+from panel.providers.base import Accepted, NewOrder, Outcome, Refused, StatusRequest
 
 # "canceled" ends before it starts, "undelivered" after it ran without delivering anything.
 SCENARIOS = ("usual", "slow", "partial", "canceled", "undelivered", "refill", "mixed")
@@ -64,11 +64,11 @@ class Simulated:
             return Refused(f"The simulator has no scenario named {order.service!r}.", is_final=True)
         return Accepted(f"{self.seed}-{order.order_id}-{_millis(now)}")
 
-    def status(self, asks: Sequence[Ask], *, now: datetime) -> Mapping[int, Report]:
+    def status(self, asks: Sequence[StatusRequest], *, now: datetime) -> Mapping[int, Report]:
         """Ids that the simulator never issued are left out."""
         return {ask.order_id: _report(ask, now=now) for ask in asks if _is_own(ask.provider_order_id)}
 
-    def refill(self, ask: Ask, *, now: datetime) -> Outcome:
+    def refill(self, ask: StatusRequest, *, now: datetime) -> Outcome:
         return Accepted(f"refill-{ask.order_id}-{_millis(now)}")
 
     def refill_status(self, refill_id: str, *, now: datetime) -> object:
@@ -79,7 +79,7 @@ class Simulated:
             return "Pending"
         return "In progress" if age < REFILL_ENDS_AFTER_SECONDS else "Completed"
 
-    def cancel(self, ask: Ask, *, now: datetime) -> Outcome:
+    def cancel(self, ask: StatusRequest, *, now: datetime) -> Outcome:
         if not _is_own(ask.provider_order_id):
             return Refused("The simulator has no such order.", is_final=True)
         plan = plan_of(ask.provider_order_id, scenario=ask.service, quantity=ask.quantity)
@@ -88,7 +88,7 @@ class Simulated:
         return Accepted(ask.provider_order_id)
 
 
-def _report(ask: Ask, *, now: datetime) -> Report:
+def _report(ask: StatusRequest, *, now: datetime) -> Report:
     plan = plan_of(ask.provider_order_id, scenario=ask.service, quantity=ask.quantity)
     age = _age(ask.provider_order_id, now=now)
     stopped = None if ask.stopped_at is None else _age(ask.provider_order_id, now=ask.stopped_at)

@@ -131,7 +131,7 @@ class RedisWithFallbackStorage(Storage):
         self._redis: Storage = RedisStorage(url, connection_pool=pool)
         self._memory: Storage = ProcessMemoryStorage()
         self._lock = threading.Lock()
-        self._ask_again_at = 0.0
+        self._retry_at = 0.0
         self._is_away = False
 
     @property
@@ -139,25 +139,25 @@ class RedisWithFallbackStorage(Storage):
         return self._error
 
     def incr(self, key: str, expiry: int, amount: int = 1) -> int:
-        return self._ask(lambda storage: storage.incr(key, expiry, amount))
+        return self._query(lambda storage: storage.incr(key, expiry, amount))
 
     def get(self, key: str) -> int:
-        return self._ask(lambda storage: storage.get(key))
+        return self._query(lambda storage: storage.get(key))
 
     def get_expiry(self, key: str) -> float:
-        return self._ask(lambda storage: storage.get_expiry(key))
+        return self._query(lambda storage: storage.get_expiry(key))
 
     def check(self) -> bool:
-        return self._ask(lambda storage: storage.check())
+        return self._query(lambda storage: storage.check())
 
     def reset(self) -> int | None:
-        return self._ask(lambda storage: storage.reset())
+        return self._query(lambda storage: storage.reset())
 
     def clear(self, key: str) -> None:
-        self._ask(lambda storage: storage.clear(key))
+        self._query(lambda storage: storage.clear(key))
 
-    def _ask(self, question: Callable[[Storage], Answer]) -> Answer:
-        if time.monotonic() >= self._ask_again_at:
+    def _query(self, question: Callable[[Storage], Answer]) -> Answer:
+        if time.monotonic() >= self._retry_at:
             try:
                 answer = question(self._redis)
             except (self._error, OSError) as error:
@@ -171,7 +171,7 @@ class RedisWithFallbackStorage(Storage):
         with self._lock:
             has_changed, self._is_away = is_away != self._is_away, is_away
             if is_away:
-                self._ask_again_at = time.monotonic() + AWAY_SECONDS
+                self._retry_at = time.monotonic() + AWAY_SECONDS
         if has_changed and is_away:
             log.warning("limits are counted in memory: their store is away", why=why)
         elif has_changed:

@@ -22,28 +22,28 @@ from panel.services.money import ledger
 LASTS = timedelta(hours=1)
 
 
-def ask(email: str, *, now: datetime) -> None:
+def request_reset(email: str, *, now: datetime) -> None:
     """Store a reset request for this email address, known or not."""
     db.session.add(ResetRequest(email=users.normalize_email(email), asked_at=now))
     db.session.flush()
 
 
-def is_any_asked() -> bool:
+def is_any_requested() -> bool:
     return db.session.scalar(select(ResetRequest.id).limit(1)) is not None
 
 
-def answer_next(*, now: datetime) -> bool:
+def process_next(*, now: datetime) -> bool:
     """Process one request: queue the email if the address is known, otherwise drop it. False if there is none."""
     asked = db.session.scalar(lock_rows(select(ResetRequest).order_by(ResetRequest.id).limit(1), skip_locked=True))
     if asked is None:
         return False
     if now - asked.asked_at < LASTS:
-        _answer(asked, now=now)
+        _process(asked, now=now)
     execute_write(delete(ResetRequest).where(ResetRequest.id == asked.id))
     return True
 
 
-def _answer(asked: ResetRequest, *, now: datetime) -> None:
+def _process(asked: ResetRequest, *, now: datetime) -> None:
     user_id = users.id_by_email(asked.email)
     if user_id is None:
         return

@@ -104,7 +104,7 @@ def fill(app: Flask) -> FilledPanel:
         upstream.margin_millionths = 200_000
         db.session.add(upstream)
         db.session.flush()
-        wanted = catalogue_imports.ask(upstream.id, actor="operator", now=now)
+        wanted = catalogue_imports.request_import(upstream.id, actor="operator", now=now)
         row = {"service": 1, "name": "Views", "category": "Videos", "rate": "0.90", "min": 10, "max": 100}
         catalogue_imports.keep(wanted.id, [row], balance_currency="USD", now=now)
         db.session.add(CategoryMargin(provider_id=upstream.id, category="Videos", margin_millionths=1, fixed_micros=1))

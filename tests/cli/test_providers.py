@@ -193,7 +193,7 @@ def test_an_import_is_refused_while_one_of_the_office_runs(app: Flask, server: H
     server.answers["services"] = http_response([ROW])
     ran(app, "providers", "import", "upstream", "--margin", "20%")
     with transaction():
-        lifecycle.ask(db.session.scalars(select(Provider.id)).one(), actor="maya", now=utc_now())
+        lifecycle.request_import(db.session.scalars(select(Provider.id)).one(), actor="maya", now=utc_now())
     server.answers["services"] = http_response([ROW | {"rate": "9"}])
 
     done = ran(app, "providers", "import", "upstream")

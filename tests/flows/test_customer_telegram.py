@@ -100,10 +100,10 @@ def test_code_ends_after_its_time_and_with_the_next_one(app: Flask) -> None:
         old, new = links.begin(customer.id, now=NOON), links.begin(customer.id, now=NOON)
 
     with transaction():
-        assert not links.claim(f"/start {old}", 42, now=NOON)
-        assert not links.claim(f"/start {new}", 42, now=NOON + links.LASTS)
-        assert links.claim(f"/start {new}", 42, now=NOON + links.LASTS - timedelta(seconds=1))
-        assert not links.claim(f"/start {new}", 43, now=NOON)
+        assert not links.link_chat(f"/start {old}", 42, now=NOON)
+        assert not links.link_chat(f"/start {new}", 42, now=NOON + links.LASTS)
+        assert links.link_chat(f"/start {new}", 42, now=NOON + links.LASTS - timedelta(seconds=1))
+        assert not links.link_chat(f"/start {new}", 43, now=NOON)
 
     assert chat_of(customer) == "42"
 
@@ -192,7 +192,7 @@ def test_chat_that_blocked_the_bot_is_left_alone_and_the_page_says_so(app: Flask
 
         with transaction():
             code = links.begin(customer.id, now=utc_now())
-            assert links.claim(f"/start {code}", 42, now=utc_now())
+            assert links.link_chat(f"/start {code}", 42, now=utc_now())
         api.status = 200
         completed(customer)
         make_due()

@@ -17,7 +17,7 @@ from panel.domain.provider_report import Report
 from panel.domain.status import Status
 from panel.jobs import cancellations, dispatch, provider_calls, refills, sync
 from panel.models import Attempt, AttemptKind, AttemptState, Cancellation, Order, User
-from panel.providers.base import Accepted, Ask, NewOrder, Outcome, Unclear
+from panel.providers.base import Accepted, NewOrder, Outcome, StatusRequest, Unclear
 from panel.services.api import keys as api_keys
 from panel.services.api import orders as api_orders
 from panel.services.api import repeated_orders
@@ -45,13 +45,13 @@ class StubProvider:
     def add(self, order: NewOrder, *, now: datetime) -> Outcome:
         return self._say()
 
-    def refill(self, ask: Ask, *, now: datetime) -> Outcome:
+    def refill(self, ask: StatusRequest, *, now: datetime) -> Outcome:
         return self._say()
 
-    def cancel(self, ask: Ask, *, now: datetime) -> Outcome:
+    def cancel(self, ask: StatusRequest, *, now: datetime) -> Outcome:
         return self._say()
 
-    def status(self, asks: Sequence[Ask], *, now: datetime) -> Mapping[int, Report]:
+    def status(self, asks: Sequence[StatusRequest], *, now: datetime) -> Mapping[int, Report]:
         return {}
 
     def refill_status(self, refill_id: str, *, now: datetime) -> object:

@@ -52,7 +52,7 @@ def test_catalogue_of_10000_rows_takes_less_than_a_minute_and_is_undone() -> Non
     began = time.process_time()
 
     with transaction():
-        import_id = lifecycle.ask(provider.id, actor="anna", now=utc_now()).id
+        import_id = lifecycle.request_import(provider.id, actor="anna", now=utc_now()).id
     with transaction():
         lifecycle.keep(import_id, answer, balance_currency="USD", now=utc_now())
     found = db.session.get_one(CatalogueImport, import_id)

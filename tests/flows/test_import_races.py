@@ -27,7 +27,7 @@ def test_import_that_is_applied_is_not_dropped_for_another_one(app: Flask) -> No
     def ask_again() -> object:
         try:
             with transaction():
-                return lifecycle.ask(1, actor="bob", now=NOON).id
+                return lifecycle.request_import(1, actor="bob", now=NOON).id
         except ActionRefused as refused:
             return refused.message
 

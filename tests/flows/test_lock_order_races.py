@@ -116,7 +116,7 @@ def test_deadlines_do_not_block_a_batch_for_good(app: Flask, monkeypatch: pytest
     with transaction():
         dispatch.record_outcome(assignment.attempt_id, Unclear("no answer"), now=LATER)
     meanwhile = ConcurrentAction(app, _claims(unconfirmed.id, waiting.id))
-    _before(monkeypatch, dispatch, "record_answer", lambda _: meanwhile.begin())
+    _before(monkeypatch, dispatch, "record_attempt_state", lambda _: meanwhile.begin())
 
     with transaction():
         ended = timeouts.give_up(unconfirmed_hours=72, dispatch_hours=24, now=LATER + timedelta(hours=73))

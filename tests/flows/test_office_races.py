@@ -12,7 +12,7 @@ from panel.db import db, transaction
 from panel.domain.provider_report import Report
 from panel.domain.status import Status
 from panel.models import Attempt, AuditLogEntry, Order, OrderAssignment, Review, Transfer, User
-from panel.providers.base import Ask, Unclear
+from panel.providers.base import StatusRequest, Unclear
 from panel.services.orders import dispatch, goodwill, sync, timeouts
 from tests.support import ledger_oracle
 from tests.support.concurrently import run_concurrently
@@ -36,7 +36,7 @@ def posts(app: Flask, operator: User, address: str, form: dict[str, object], *, 
 
 def report(order_id: int, word: str, remains: int) -> Post:
     def sync_report() -> int:
-        asked, reports = [Ask(order_id, "given", "usual", 1_000)], {order_id: Report(word, remains)}
+        asked, reports = [StatusRequest(order_id, "given", "usual", 1_000)], {order_id: Report(word, remains)}
         with transaction():
             return sync.apply_reports(asked, reports, now=NOON)
 

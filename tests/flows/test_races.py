@@ -12,7 +12,7 @@ from panel.domain.errors import InsufficientBalance, PanelError
 from panel.domain.provider_report import Report
 from panel.domain.status import Status
 from panel.models import Attempt, Heartbeat, Order, OrderEvent, Refill, Transfer
-from panel.providers.base import Accepted, Ask
+from panel.providers.base import Accepted, StatusRequest
 from panel.services import health
 from panel.services.money import ledger
 from panel.services.orders import cancellations, dispatch, refills, sync, timeouts, transitions
@@ -37,7 +37,7 @@ def transfers_of(order_id: int) -> list[str]:
 
 def report(order_id: int, word: str, remains: int) -> Callable[[], int]:
     def sync_report() -> int:
-        asked, reports = [Ask(order_id, "given", "usual", 1_000)], {order_id: Report(word, remains)}
+        asked, reports = [StatusRequest(order_id, "given", "usual", 1_000)], {order_id: Report(word, remains)}
         with transaction():
             return sync.apply_reports(asked, reports, now=NOON)
 
@@ -133,7 +133,7 @@ def test_crossing_batches_of_two_customers_queue_up(app: Flask) -> None:
 
     def batch(order_ids: Sequence[int], remains: int) -> Callable[[], int]:
         def sync_report() -> int:
-            asked = [Ask(order_id, "given", "usual", 1_000) for order_id in order_ids]
+            asked = [StatusRequest(order_id, "given", "usual", 1_000) for order_id in order_ids]
             reports = {order_id: Report("In progress", remains) for order_id in order_ids}
             with transaction():
                 return sync.apply_reports(asked, reports, now=NOON)

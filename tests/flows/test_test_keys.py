@@ -14,7 +14,7 @@ from panel.domain.errors import InsufficientBalance
 from panel.domain.money import NANOS_PER_UNIT
 from panel.domain.status import Status
 from panel.models import ApiKey, ApiTestCustomer, Order, Provider, Tool, User, Webhook, WebhookDelivery
-from panel.providers.base import Ask
+from panel.providers.base import StatusRequest
 from panel.providers.simulated import SCENARIOS, Simulated
 from panel.services import delivery_times, health, test_orders
 from panel.services.api import test_customers
@@ -68,7 +68,7 @@ def play(order_id: int) -> None:
     for seconds in (10, 20, 600, 1_000):
         now += timedelta(seconds=seconds)
         with transaction():
-            asked: list[Ask] = sync.take_batch(provider_id, again_seconds=1, now=now)
+            asked: list[StatusRequest] = sync.take_batch(provider_id, again_seconds=1, now=now)
             sync.apply_reports(asked, simulated.status(asked, now=now), now=now)
 
 

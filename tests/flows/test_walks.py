@@ -31,7 +31,7 @@ from panel.domain.lists.date_range import Period
 from panel.domain.provider_report import Report
 from panel.domain.status import Status
 from panel.models import Attempt, Order, OrderEvent, Provider, Refill, Review, Transfer
-from panel.providers.base import Accepted, Ask, Outcome
+from panel.providers.base import Accepted, Outcome, StatusRequest
 from panel.services.money import audit, ledger, statements
 from panel.services.orders import cancellations, dispatch, refills, sync, timeouts
 from panel.services.orders import manual as manual_orders
@@ -61,7 +61,7 @@ class Walk(RuleBasedStateMachine):
         self.asked: dict[int, tuple[int, Placing]] = {}
         self.by_hand: set[int] = set()
         self.under_way: list[Assignment] = []
-        self.sent_reports: list[tuple[Ask, Report]] = []
+        self.sent_reports: list[tuple[StatusRequest, Report]] = []
         self.settled: dict[int, tuple[int, int]] = {}
         self.statuses: dict[int, Status] = {}
         self.refills_due: list[int] = []
@@ -149,7 +149,7 @@ class Walk(RuleBasedStateMachine):
         order = db.session.get_one(Order, self.delivered[pick % len(self.delivered)])
         remaining = remains * order.quantity // 100 if type(remains) is int and 0 <= remains <= 100 else remains
         self.sent_reports.append(
-            (Ask(order.id, "given", "usual", order.quantity), Report(word, remaining, start_count))
+            (StatusRequest(order.id, "given", "usual", order.quantity), Report(word, remaining, start_count))
         )
         self.apply_report(*self.sent_reports[-1])
 
@@ -169,7 +169,7 @@ class Walk(RuleBasedStateMachine):
     def delivered(self) -> list[int]:
         return [order_id for order_id in self.orders if order_id not in self.by_hand]
 
-    def apply_report(self, ask: Ask, report: Report) -> int:
+    def apply_report(self, ask: StatusRequest, report: Report) -> int:
         with transaction():
             return sync.apply_reports([ask], {ask.order_id: report}, now=self.now)
 

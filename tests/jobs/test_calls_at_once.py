@@ -14,7 +14,7 @@ from panel.db import db, transaction
 from panel.domain.provider_report import Report
 from panel.jobs import dispatch, provider_lanes, refills, status_batches, sync
 from panel.models import Attempt, AttemptState, CallKind, CallSlot, Order, Provider
-from panel.providers.base import Ask
+from panel.providers.base import StatusRequest
 from panel.services.orders import sync as order_sync
 from panel.services.providers import call_slots
 from panel.services.providers import health as provider_health
@@ -199,7 +199,7 @@ def test_reports_are_applied_by_parts_and_one_lane_after_another(
     server.together["status"] = 4
     sizes, apart, real = list[int](), threading.Lock(), order_sync.apply_reports
 
-    def noted(asked: Sequence[Ask], reports: Mapping[int, Report], *, now: datetime) -> int:
+    def noted(asked: Sequence[StatusRequest], reports: Mapping[int, Report], *, now: datetime) -> int:
         assert apart.acquire(blocking=False), "two lanes apply reports together"
         try:
             sizes.append(len(asked))

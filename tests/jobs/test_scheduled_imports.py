@@ -128,7 +128,7 @@ def test_other_currency_opens_a_review(server: HostileProvider) -> None:
 def test_operators_preview_is_not_displaced(server: HostileProvider) -> None:
     server.answers["services"] = http_response(list(TEN))
     with transaction():
-        mine = lifecycle.ask(1, actor="anna", now=utc_now()).id
+        mine = lifecycle.request_import(1, actor="anna", now=utc_now()).id
     imports.sweep(worker="test", wait=True)
 
     newest = after_6_hours(server, *TEN)

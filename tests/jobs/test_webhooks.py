@@ -104,7 +104,7 @@ def test_during_a_rotation_both_secrets_sign(app: Flask) -> None:
             new = webhook_endpoints.rotate(
                 old.endpoint.id,
                 user_id=old.endpoint.user_id,
-                mark=webhook_endpoints.mark_of(old.endpoint),
+                fingerprint=webhook_endpoints.secret_fingerprint(old.endpoint),
                 settings=app.config["PANEL"],
                 now=utc_now(),
             )
@@ -229,9 +229,9 @@ def test_without_the_encryption_key_nothing_is_sent_unsigned(app: Flask) -> None
 def test_no_database_connection_is_held_during_the_call(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
     held: list[int] = []
 
-    def look(*_given: object, **_named: object) -> egress.HttpAnswer:
+    def look(*_given: object, **_named: object) -> egress.HttpResponse:
         held.append(db.engine.pool.checkedout())  # type: ignore[attr-defined]
-        return egress.HttpAnswer(200, "")
+        return egress.HttpResponse(200, "")
 
     with listening(app) as server:
         shown = an_endpoint(app, server)

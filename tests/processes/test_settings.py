@@ -26,7 +26,7 @@ def test_change_shows_in_a_running_process_within_two_seconds(tmp_path: Path, sq
         assert all("Northern Reach" not in browser.get(page).text for page in PAGES)
         app = create_app(databases.settings_for(instance))
         with app.app_context():
-            seen = changes.mark(SettingGroup.SITE)
+            seen = changes.form_version(SettingGroup.SITE)
             with transaction():
                 typed = {"site_name": "Northern Reach"}
                 changes.change(SettingGroup.SITE, typed, seen=seen, actor="anna", now=utc_now())

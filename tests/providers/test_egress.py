@@ -94,7 +94,7 @@ def test_a_second_answer_of_the_name_is_never_asked_for() -> None:
     assert server.connections == 0
 
 
-def send(server: RecordingServer, *, timeout_seconds: float = 5) -> egress.HttpAnswer:
+def send(server: RecordingServer, *, timeout_seconds: float = 5) -> egress.HttpResponse:
     headers = {"Content-Type": "application/json", "Webhook-Id": "evt_1"}
     return egress.post(
         server.url, b'{"a":1}', headers=headers, timeout_seconds=timeout_seconds, test_hosts=server.pairs
@@ -229,7 +229,7 @@ def test_a_test_host_opens_its_port_for_itself_alone() -> None:
         )
 
 
-def send_over_tls(port: int, *, host: str) -> egress.HttpAnswer:
+def send_over_tls(port: int, *, host: str) -> egress.HttpResponse:
     return egress.post(
         f"https://{host}:{port}/",
         b"{}",

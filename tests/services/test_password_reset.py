@@ -25,7 +25,7 @@ NEW_HASH = "another hash"
 
 def asked_for(email: str) -> None:
     with transaction():
-        password_reset.ask(email, now=NOON)
+        password_reset.request_reset(email, now=NOON)
     answer_all()
 
 
@@ -33,7 +33,7 @@ def answer_all() -> None:
     is_any = True
     while is_any:
         with transaction():
-            is_any = password_reset.answer_next(now=NOON)
+            is_any = password_reset.process_next(now=NOON)
 
 
 def token_mailed(app: Flask, *, template: str = "reset") -> str:
@@ -104,7 +104,7 @@ def test_an_unknown_address_gets_no_mail_and_is_not_kept() -> None:
 def test_requests_that_waited_for_more_than_an_hour_are_dropped() -> None:
     user = a_customer()
     with transaction():
-        password_reset.ask(user.email, now=NOON - timedelta(hours=2))
+        password_reset.request_reset(user.email, now=NOON - timedelta(hours=2))
 
     answer_all()
 
@@ -210,10 +210,10 @@ def test_two_requests_answered_at_once_leave_two_links_that_work(app: Flask) -> 
     user = a_customer()
     with transaction():
         for _ in range(2):
-            password_reset.ask(user.email, now=NOON)
+            password_reset.request_reset(user.email, now=NOON)
 
     with transaction():
-        password_reset.answer_next(now=NOON)
+        password_reset.process_next(now=NOON)
         second = start_in_thread(app, answer_all)
     second.result(30)
 
@@ -225,7 +225,7 @@ def test_two_requests_answered_at_once_leave_two_links_that_work(app: Flask) -> 
 def test_request_answered_while_the_account_is_closed_mails_nothing(app: Flask) -> None:
     user = a_customer("0")
     with transaction():
-        password_reset.ask(user.email, now=NOON)
+        password_reset.request_reset(user.email, now=NOON)
 
     with transaction():
         ledger.lock_accounts([user.id])
@@ -235,7 +235,7 @@ def test_request_answered_while_the_account_is_closed_mails_nothing(app: Flask) 
 
     assert db.session.scalars(select(EmailLink)).all() == []
     assert "reset" not in _kinds_of_mails()
-    assert not password_reset.is_any_asked()
+    assert not password_reset.is_any_requested()
 
 
 def test_a_restored_backup_brings_no_link_to_life_again(app: Flask) -> None:

@@ -37,7 +37,7 @@ def imported(*rows: object, margin: str = "0%", exchange: str = "1", may_fall: b
 def a_preview(*rows: object) -> int:
     """An open preview of the provider's catalogue, as the office asks for it; returns its id."""
     with transaction():
-        import_id = lifecycle.ask(a_provider("panel_api").id, actor="anna", now=NOON).id
+        import_id = lifecycle.request_import(a_provider("panel_api").id, actor="anna", now=NOON).id
         lifecycle.keep(import_id, list(rows), balance_currency="USD", now=NOON)
     return import_id
 

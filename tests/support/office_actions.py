@@ -86,13 +86,13 @@ def leave_to_import(world: World, who: User) -> None:
 
 
 def restore_default(_world: World, who: User) -> None:
-    texts.save(TEXT, "# A text", seen=texts.mark(TEXT), actor="root", now=utc_now())
+    texts.save(TEXT, "# A text", seen=texts.form_version(TEXT), actor="root", now=utc_now())
     texts.restore_default(TEXT, actor=who.email, now=utc_now())
 
 
 def remove_logo(_world: World, who: User) -> None:
     logo.save(logo.prepare(Upload("logo.png", a_picture())), seen="", actor="root", now=utc_now())
-    logo.remove(seen=logo.mark(logo.find()), actor=who.email, now=utc_now())
+    logo.remove(seen=logo.form_version(logo.find()), actor=who.email, now=utc_now())
 
 
 def hide_in_bulk(world: World, who: User) -> None:
@@ -111,10 +111,10 @@ def sort_by_name(world: World, who: User) -> None:
     category_order.sort_by_name(actor=who.email, now=utc_now())
 
 
-def key_mark(world: World) -> str:
+def key_fingerprint(world: World) -> str:
     shown = providers_view.find(world.provider, now=utc_now())
     assert shown is not None
-    return shown.key_mark
+    return shown.key_fingerprint
 
 
 def by(who: User) -> dict[str, object]:
@@ -166,9 +166,9 @@ ACTIONS: dict[str, tuple[Action, Call]] = {
     "catalogue.bulk_edit.apply": (Action.MANAGE_CATALOGUE, hide_in_bulk),
     "catalogue.category_order.move": (Action.MANAGE_CATALOGUE, move_category),
     "catalogue.category_order.sort_by_name": (Action.MANAGE_CATALOGUE, sort_by_name),
-    "catalogue.imports.lifecycle.ask": (
+    "catalogue.imports.lifecycle.request_import": (
         Action.MANAGE_PROVIDERS,
-        lambda w, who: lifecycle.ask(w.priced, **by(who)),
+        lambda w, who: lifecycle.request_import(w.priced, **by(who)),
     ),
     "catalogue.imports.lifecycle.apply": (
         Action.MANAGE_PROVIDERS,
@@ -304,15 +304,17 @@ ACTIONS: dict[str, tuple[Action, Call]] = {
     ),
     "office.providers_view.replace_key": (
         Action.MANAGE_PROVIDERS,
-        lambda w, who: providers_view.replace_key(w.provider, encrypted_key="new", mark=key_mark(w), **by(who)),
+        lambda w, who: providers_view.replace_key(
+            w.provider, encrypted_key="new", fingerprint=key_fingerprint(w), **by(who)
+        ),
     ),
     "office.providers_view.add": (
         Action.MANAGE_PROVIDERS,
         lambda w, who: providers_view.add("By hand", kind="manual", url="", encrypted_key="", **by(who)),
     ),
-    "office.providers_view.ask_balance": (
+    "office.providers_view.request_balance_check": (
         Action.MANAGE_PROVIDERS,
-        lambda w, who: providers_view.ask_balance(w.provider, **by(who)),
+        lambda w, who: providers_view.request_balance_check(w.provider, **by(who)),
     ),
     "office.review_resolution.resolve": (
         Action.SET_ORDERS,
@@ -387,9 +389,9 @@ ACTIONS: dict[str, tuple[Action, Call]] = {
         Action.MANAGE_CATALOGUE,
         lambda w, who: tool_editor.show_or_hide(w.tool, is_hidden=True, **WHY, **by(who)),
     ),
-    "orders.cancellations.answer_by_operator": (
+    "orders.cancellations.decide_by_operator": (
         Action.HANDLE_REFILLS,
-        lambda w, who: cancellations.answer_by_operator(w.cancellation, CancellationState.REFUSED, **WHY, **by(who)),
+        lambda w, who: cancellations.decide_by_operator(w.cancellation, CancellationState.REFUSED, **WHY, **by(who)),
     ),
     "orders.goodwill.give": (
         Action.MOVE_MONEY,
@@ -455,12 +457,12 @@ ACTIONS: dict[str, tuple[Action, Call]] = {
     "stored_settings.changes.change": (
         Action.MANAGE_SETTINGS,
         lambda w, who: changes.change(
-            SettingGroup.SITE, {"site_name": "Another name"}, seen=changes.mark(SettingGroup.SITE), **by(who)
+            SettingGroup.SITE, {"site_name": "Another name"}, seen=changes.form_version(SettingGroup.SITE), **by(who)
         ),
     ),
     "stored_settings.texts.save": (
         Action.MANAGE_SETTINGS,
-        lambda w, who: texts.save(TEXT, "# A text", seen=texts.mark(TEXT), **by(who)),
+        lambda w, who: texts.save(TEXT, "# A text", seen=texts.form_version(TEXT), **by(who)),
     ),
     "stored_settings.texts.restore_default": (Action.MANAGE_SETTINGS, restore_default),
     "tickets.canned_answers.add": (

@@ -128,7 +128,7 @@ def an_import(provider_id: int, state: ImportState | None) -> int:
     db.session.flush()
     if state is None:
         return provider_id
-    found = lifecycle.ask(provider_id, actor="root", now=now)
+    found = lifecycle.request_import(provider_id, actor="root", now=now)
     row = {"service": 1, "name": "Views", "category": "Videos", "rate": "0.90", "min": 10, "max": 100}
     lifecycle.keep(found.id, [row], balance_currency="USD", now=now)
     if state is ImportState.APPLIED:

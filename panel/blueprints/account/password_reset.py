@@ -31,7 +31,7 @@ def forgotten() -> ResponseReturnValue:
         email = users.normalize_email(typed)
         with transaction():
             if throttles.count_reset(email, network=auth.network(), now=utc_now()):
-                password_reset.ask(email, now=utc_now())
+                password_reset.request_reset(email, now=utc_now())
     except PanelError as error:
         return refused(_forgotten_page(email=typed, error=error), error)
     return redirect(url_for("passwords.sent"), code=303)

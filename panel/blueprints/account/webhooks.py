@@ -75,7 +75,7 @@ def rotate(endpoint_id: int) -> ResponseReturnValue:
         shown = webhook_endpoints.rotate(
             endpoint_id,
             user_id=current_user.id,
-            mark=request.form.get("mark", ""),
+            fingerprint=request.form.get("fingerprint", ""),
             settings=current_app.config["PANEL"],
             now=utc_now(),
         )
@@ -153,7 +153,7 @@ def _endpoint_page(endpoint_id: int, error: PanelError | None = None) -> str:
     return render_template(
         "webhooks/show.html",
         endpoint=endpoint,
-        mark=webhook_endpoints.mark_of(endpoint),
+        fingerprint=webhook_endpoints.secret_fingerprint(endpoint),
         old_signs_until=until if until is not None and utc_now() < until else None,
         balance_low=request.form.get("balance_low", typed),
         lines=webhook_deliveries.recent_deliveries(endpoint_id, count=LINES),

@@ -6,7 +6,7 @@ from typing import Any
 
 from panel.blueprints.api import handlers as api_handlers
 from panel.blueprints.api.errors import INCORRECT_ORDER, NO_REFILL, error_body
-from panel.blueprints.api.handlers import ApiAnswer
+from panel.blueprints.api.handlers import ApiResponse
 from panel.blueprints.api.parsing import Call
 from panel.domain.forms import order_types
 from panel.domain.forms.order_form import FieldKind, FieldRule, OrderForm
@@ -45,7 +45,7 @@ class ApiAction:
 
     name: str
     means: str
-    run: Callable[[Call], ApiAnswer]
+    run: Callable[[Call], ApiResponse]
     variants: tuple[CallVariant, ...]
     only_reads: bool = True
 

@@ -46,7 +46,7 @@ def openapi(site: str, *, title: str) -> Schema:
     for action in ACTIONS.values():
         for variant in action.variants:
             schemas[_name(action, variant)] = call_schema(action, variant)
-            schemas[f"{_name(action, variant)}_answer"] = answer_schema(variant)
+            schemas[f"{_name(action, variant)}_answer"] = response_schema(variant)
     return {
         "openapi": OPENAPI,
         "info": {"title": title, "version": "2", "description": "The panel for programs. Every call is a POST."},
@@ -127,7 +127,7 @@ def call_schema(action: ApiAction, variant: CallVariant) -> Schema:
     return {"type": "object", "description": action.means, "properties": fields, "required": required}
 
 
-def answer_schema(variant: CallVariant) -> Schema:
+def response_schema(variant: CallVariant) -> Schema:
     """JSON schema of the response to this variant, derived from its example."""
     if variant.is_by_id:
         return {"type": "object", "additionalProperties": {"anyOf": [_shape(each) for each in variant.answer.values()]}}

@@ -10,7 +10,7 @@ from flask import Blueprint, Flask, Response, current_app, g, request
 from panel import security
 from panel.blueprints.api.actions import ACTIONS
 from panel.blueprints.api.errors import INCORRECT_REQUEST, INVALID_KEY, READ_ONLY_KEY, TOO_MANY, Refusal, refusal_of
-from panel.blueprints.api.handlers import ApiAnswer, Rendered
+from panel.blueprints.api.handlers import ApiResponse, Rendered
 from panel.blueprints.api.parsing import Call, fields_of, text_of
 from panel.clock import utc_now
 from panel.db import transaction, write_if_unlocked
@@ -44,7 +44,7 @@ def init_app(app: Flask) -> None:
 @bp.route("/api/v2/", methods=ANY_METHOD, provide_automatic_options=False)
 def answer() -> Response:
     try:
-        done = _answer()
+        done = _run_action()
     except Refusal as refusal:
         status = 429 if refusal.api_error is TOO_MANY else 200
         return _json({"error": refusal.text}, refusal.headers, status=status)
@@ -54,7 +54,7 @@ def answer() -> Response:
     return _json(done.body, done.headers)
 
 
-def _answer() -> ApiAnswer:
+def _run_action() -> ApiResponse:
     if request.method != "POST":
         raise Refusal(INCORRECT_REQUEST)
     fields = fields_of(request)

@@ -51,15 +51,15 @@ def _rendered(body: object) -> Rendered:
 
 
 @dataclass(frozen=True, slots=True)
-class ApiAnswer:
+class ApiResponse:
     """An action's result before JSON encoding, with its response headers."""
 
     body: Any
     headers: dict[str, str] = field(default_factory=dict)
 
 
-def services(call: Call) -> ApiAnswer:
-    return ApiAnswer(services_text(customer_prices.of_customer(call.holder.user_id), now=call.now))
+def services(call: Call) -> ApiResponse:
+    return ApiResponse(services_text(customer_prices.of_customer(call.holder.user_id), now=call.now))
 
 
 def services_text(prices: PriceList, *, now: datetime) -> Rendered:
@@ -68,7 +68,7 @@ def services_text(prices: PriceList, *, now: datetime) -> Rendered:
     return _rendered([{**each.entry(), "average_time": each.average_time} for each in listed])
 
 
-def add(call: Call) -> ApiAnswer:
+def add(call: Call) -> ApiResponse:
     if call.optional("service") is None:
         call.refuse_others(*ADD_FIELDS, *(SCENARIO,) * call.holder.is_test)
     service = number_of(call.required("service"))
@@ -100,7 +100,7 @@ def add(call: Call) -> ApiAnswer:
         except QuantityTooLarge as error:
             raise Refusal(TOO_LARGE, limit=offer.maximum) from error
     twice = {} if placed.possible_duplicate is None else {"X-Possible-Duplicate": str(placed.possible_duplicate)}
-    return ApiAnswer({"order": placed.order_id} | _mark(call), twice)
+    return ApiResponse({"order": placed.order_id} | _test_flag(call), twice)
 
 
 def _scenario_of(call: Call, form: OrderForm) -> tuple[str, ...]:
@@ -108,7 +108,7 @@ def _scenario_of(call: Call, form: OrderForm) -> tuple[str, ...]:
     return (SCENARIO,) if call.holder.is_test and SCENARIO not in form.names else ()
 
 
-def _mark(call: Call) -> dict[str, bool]:
+def _test_flag(call: Call) -> dict[str, bool]:
     """What answers about test orders and test money say besides."""
     return {"test": True} if call.holder.is_test else {}
 
@@ -141,16 +141,16 @@ def _digits(text: str, *, offer: ToolOffer) -> str:
     return digits
 
 
-def status(call: Call) -> ApiAnswer:
+def status(call: Call) -> ApiResponse:
     words = call.ids("orders", "order")
     if words is None:
         order_id = _order_id(call.required("order"))
         text = _statuses(call, [order_id]).get(order_id)
         if text is None:
             raise Refusal(INCORRECT_ORDER)
-        return ApiAnswer(Rendered(text))
+        return ApiResponse(Rendered(text))
     order_ids = numbers_of(words)
-    return ApiAnswer(by_word(order_ids, _statuses(call, order_ids.values())))
+    return ApiResponse(by_word(order_ids, _statuses(call, order_ids.values())))
 
 
 def _statuses(call: Call, order_ids: Collection[int]) -> dict[int, str]:
@@ -169,11 +169,11 @@ def by_word(order_ids: dict[str, int], found: dict[int, str]) -> Rendered:
     return Rendered(f"{{{','.join(lines)}}}")
 
 
-def refill(call: Call) -> ApiAnswer:
+def refill(call: Call) -> ApiResponse:
     words = call.ids("orders", "order")
     if words is None:
-        return ApiAnswer({"refill": str(_refill(call, call.required("order")))})
-    return ApiAnswer([{"order": _echo(word), "refill": _or_error(_refill, call, word)} for word in words])
+        return ApiResponse({"refill": str(_refill(call, call.required("order")))})
+    return ApiResponse([{"order": _echo(word), "refill": _or_error(_refill, call, word)} for word in words])
 
 
 def _refill(call: Call, word: str) -> int:
@@ -182,27 +182,27 @@ def _refill(call: Call, word: str) -> int:
         return refills.request_refill(order_id, customer_id=call.customer_id, now=call.now).id
 
 
-def refill_status(call: Call) -> ApiAnswer:
+def refill_status(call: Call) -> ApiResponse:
     words = call.ids("refills", "refill")
     if words is None:
         word = call.required("refill")
         found = api_orders.refill_words(call.customer_id, refill_ids=numbers_of([word]).values())
         if not found:
             raise Refusal(NO_REFILL)
-        return ApiAnswer({"status": next(iter(found.values()))})
+        return ApiResponse({"status": next(iter(found.values()))})
     numbers, unknown = numbers_of(words), error_body(NO_REFILL)
     known = api_orders.refill_words(call.customer_id, refill_ids=numbers.values())
-    return ApiAnswer([{"refill": _echo(word), "status": known.get(n, unknown)} for word, n in numbers.items()])
+    return ApiResponse([{"refill": _echo(word), "status": known.get(n, unknown)} for word, n in numbers.items()])
 
 
-def cancel(call: Call) -> ApiAnswer:
+def cancel(call: Call) -> ApiResponse:
     words = call.ids("orders", "order")
     if words is None:
         one = call.optional("order")
         if one is None:
             raise Refusal(INCORRECT_REQUEST, field="orders")
         words = [one]
-    return ApiAnswer([{"order": _echo(word), "cancel": _or_error(_cancel, call, word)} for word in words])
+    return ApiResponse([{"order": _echo(word), "cancel": _or_error(_cancel, call, word)} for word in words])
 
 
 def _cancel(call: Call, word: str) -> int:
@@ -212,9 +212,9 @@ def _cancel(call: Call, word: str) -> int:
     return 1
 
 
-def balance(call: Call) -> ApiAnswer:
+def balance(call: Call) -> ApiResponse:
     nanos, currency = ledger.balance_nanos(call.customer_id), current_app.config["PANEL"].currency
-    return ApiAnswer(balance_body(nanos, currency=currency) | _mark(call))
+    return ApiResponse(balance_body(nanos, currency=currency) | _test_flag(call))
 
 
 def balance_body(nanos: int, *, currency: str) -> dict[str, Any]:

@@ -105,7 +105,11 @@ def replace_key(provider_id: int) -> ResponseReturnValue:
         encrypted_key = provider_registry.encrypt(request.form.get("key", ""), settings=current_app.config["PANEL"])
         with transaction():
             providers_view.replace_key(
-                provider_id, encrypted_key=encrypted_key, mark=typed("mark"), actor=operator().email, now=utc_now()
+                provider_id,
+                encrypted_key=encrypted_key,
+                fingerprint=typed("fingerprint"),
+                actor=operator().email,
+                now=utc_now(),
             )
     except PanelError as error:
         return _page(provider_id, error), status_of(error)
@@ -114,10 +118,10 @@ def replace_key(provider_id: int) -> ResponseReturnValue:
 
 
 @bp.post("/providers/<int:provider_id>/balance")
-def ask_balance(provider_id: int) -> ResponseReturnValue:
+def request_balance_check(provider_id: int) -> ResponseReturnValue:
     try:
         with transaction():
-            providers_view.ask_balance(provider_id, actor=operator().email, now=utc_now())
+            providers_view.request_balance_check(provider_id, actor=operator().email, now=utc_now())
     except PanelError as error:
         return _page(provider_id, error), status_of(error)
     flash("The worker asks for the balance within a few seconds.")

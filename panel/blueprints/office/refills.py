@@ -57,7 +57,7 @@ def answer(cancellation_id: int) -> ResponseReturnValue:
         if state is None:
             raise BadInput("Choose an answer.", field="state")
         reason = request.form.get("reason", "")
-        cancellations.answer_by_operator(cancellation_id, state, reason=reason, actor=layout.actor(), now=utc_now())
+        cancellations.decide_by_operator(cancellation_id, state, reason=reason, actor=layout.actor(), now=utc_now())
 
     return _do(save, f"The request to stop is {state}. Money moves when the order ends.")
 

@@ -20,7 +20,7 @@ KEPT = "panel.search"
 
 
 @dataclass
-class _Kept:
+class _CachedIndex:
     """The search index of one catalogue version."""
 
     lock: threading.Lock
@@ -30,7 +30,7 @@ class _Kept:
 
 @bp.record_once
 def begin(state: BlueprintSetupState) -> None:
-    state.app.extensions[KEPT] = _Kept(threading.Lock())
+    state.app.extensions[KEPT] = _CachedIndex(threading.Lock())
 
 
 @bp.get("/search")
@@ -41,7 +41,7 @@ def show() -> ResponseReturnValue:
 
 
 def _index() -> Index:
-    kept: _Kept = current_app.extensions[KEPT]
+    kept: _CachedIndex = current_app.extensions[KEPT]
     version = tools.version()
     with kept.lock:
         if kept.index is None or kept.version != version:

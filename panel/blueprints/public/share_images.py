@@ -30,7 +30,7 @@ def show(name: str) -> ResponseReturnValue:
         abort(404)
     if picture.file_name != f"{name}.png":
         return redirect(f"{FOLDER}/{picture.file_name}", code=302)
-    content = share_images.kept(picture, folder=current_app.config["PANEL"].instance / "pictures")
+    content = share_images.cached_png(picture, folder=current_app.config["PANEL"].instance / "pictures")
     return Response(content, mimetype="image/png", headers={"Cache-Control": IMMUTABLE})
 
 

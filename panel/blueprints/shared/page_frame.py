@@ -45,14 +45,14 @@ class FrameLinks:
 
     @property
     def is_help_current(self) -> bool:
-        return any(current_mark(link.path) for link in self.help)
+        return any(aria_current(link.path) for link in self.help)
 
 
 def init_app(app: Flask) -> None:
     """Register the template globals."""
     app.extensions[EXTENSION] = LRUCache[tuple[object, ...], list[str]](MAX_FRAMES)
     app.jinja_env.globals.update(
-        account_bar=account_bar, bar_links=bar_links, current_mark=current_mark, site_footer=site_footer
+        account_bar=account_bar, bar_links=bar_links, aria_current=aria_current, site_footer=site_footer
     )
 
 
@@ -117,7 +117,7 @@ def _links() -> FrameLinks:
     return FrameLinks(shown(BAR), shown(HELP), shown(ACCOUNT), footer)
 
 
-def current_mark(path: str) -> Markup:
+def aria_current(path: str) -> Markup:
     """The `aria-current` of a link in the bar: this very page, or the part of the site around it."""
     page, around = part_of_site(request.path)
     if page == path:

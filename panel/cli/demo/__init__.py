@@ -21,7 +21,7 @@ from panel.domain.accounts.roles import Role
 from panel.domain.provider_report import Report
 from panel.domain.status import Status
 from panel.models import User
-from panel.providers.base import Ask
+from panel.providers.base import StatusRequest
 from panel.providers.simulated import Simulated
 from panel.services.accounts import two_factor, users
 from panel.services.catalogue import tools
@@ -128,7 +128,7 @@ def _begin_refill(customer_id: int, offer: ToolOffer, *, now: datetime) -> None:
     provider = Simulated(seed=offer.provider_name)
     [taken] = dispatch.open_attempts(offer.provider_id, most=1, lease_seconds=LEASE_SECONDS, now=now)
     dispatch.record_outcome(taken.attempt_id, provider.add(taken.order, now=now), now=now)
-    ask = Ask(order.id, "", offer.provider_service, order.quantity)
+    ask = StatusRequest(order.id, "", offer.provider_service, order.quantity)
     sync.apply_reports([ask], {order.id: Report(Status.COMPLETED.label, 0)}, now=now)
     refills.request_refill(order.id, customer_id=customer_id, now=now)
 

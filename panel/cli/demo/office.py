@@ -7,7 +7,7 @@ from panel.domain.provider_kind import ProviderKind
 from panel.domain.provider_report import Report
 from panel.domain.status import Status
 from panel.models import User
-from panel.providers.base import Ask, Unclear
+from panel.providers.base import StatusRequest, Unclear
 from panel.services.catalogue.tools import ToolOffer
 from panel.services.money import deposits
 from panel.services.orders import cancellations, dispatch, sync
@@ -35,7 +35,7 @@ def fill_late(customer: User, offers: list[ToolOffer], *, now: datetime) -> None
     _move(stuck, Status.PROCESSING, remains=None, hours=30, now=now)
     _move(stuck, Status.IN_PROGRESS, remains=5, hours=28, now=now)
     # A report that does not fit: nothing is changed, and it opens a review.
-    ask = Ask(late, "", by_hand.provider_service, by_hand.minimum * TIMES_MINIMUM)
+    ask = StatusRequest(late, "", by_hand.provider_service, by_hand.minimum * TIMES_MINIMUM)
     sync.apply_reports([ask], {late: Report("Awaiting moderation", "n/a")}, now=now - timedelta(hours=1))
 
 
@@ -44,7 +44,7 @@ def fill_recent(customer: User, offers: list[ToolOffer], *, now: datetime) -> No
     by_hand = next(offer for offer in offers if offer.provider_kind == ProviderKind.MANUAL)
     simulated = next(offer for offer in offers if offer.provider_service == "usual" and offer is not by_hand)
     unconfirmed = _place(customer, simulated, hours=UNCONFIRMED_HOURS, now=now)
-    _lose_the_answer(unconfirmed, simulated, at=now - timedelta(hours=UNCONFIRMED_HOURS))
+    _leave_unconfirmed(unconfirmed, simulated, at=now - timedelta(hours=UNCONFIRMED_HOURS))
     running = _place(customer, by_hand, hours=STOPPING_HOURS, now=now)
     _move(running, Status.IN_PROGRESS, remains=4, hours=2, now=now)
     cancellations.request_cancellation(running, customer_id=customer.id, now=now - timedelta(hours=1))
@@ -62,7 +62,7 @@ def _move(order_id: int, to: Status, *, remains: int | None, hours: int, now: da
     manual_orders.set_order(order_id, to, remains=remains, start_count=None, reason=None, now=at)
 
 
-def _lose_the_answer(order_id: int, offer: ToolOffer, *, at: datetime) -> None:
+def _leave_unconfirmed(order_id: int, offer: ToolOffer, *, at: datetime) -> None:
     """Make an order unconfirmed: sent to the provider, without a response."""
     [taken] = dispatch.open_attempts(offer.provider_id, most=1, lease_seconds=LEASE_SECONDS, now=at)
     if taken.order.order_id != order_id:

@@ -47,7 +47,7 @@ def _closed(customer_id: int, who: Operator, *, now: datetime) -> None:
         TicketKind.MONEY, "Is this my whole first payment?", "I paid 100 dollars. Is this line all of it?", line=line
     )
     ticket_id = opening.open_ticket(customer_id, asked=asked, now=now).id
-    _answer(ticket_id, who, text="Yes. The line shows the whole amount, and nothing was taken from it.", now=now)
+    _reply(ticket_id, who, text="Yes. The line shows the whole amount, and nothing was taken from it.", now=now)
     customer_actions.close(ticket_id, customer_id=customer_id, now=now)
 
 
@@ -62,7 +62,7 @@ def _answered(customer_id: int, who: Operator, *, now: datetime) -> None:
     note = "The provider tops up once a day."
     operator_actions.note(ticket_id, operator=who, text=note, request_id=placing.new_request_id(), now=now)
     text = "It is under way. The order shows Refill until it ends, and is Completed again then.\nThere is no charge."
-    _answer(ticket_id, who, text=text, now=now)
+    _reply(ticket_id, who, text=text, now=now)
 
 
 def _waiting(customer_id: int, order_id: int | None, *, now: datetime) -> None:
@@ -82,7 +82,7 @@ def _asked(
     return Asked(kind, subject, text, placing.new_request_id(), SubjectNumbers(order, refill, line))
 
 
-def _answer(ticket_id: int, who: Operator, *, text: str, now: datetime) -> None:
+def _reply(ticket_id: int, who: Operator, *, text: str, now: datetime) -> None:
     seen = db.session.get_one(Ticket, ticket_id).version
     request_id = placing.new_request_id()
     operator_actions.answer(ticket_id, operator=who, text=text, request_id=request_id, seen=seen, now=now)

@@ -118,7 +118,7 @@ def _take(user: User, typed: str, *, settings: Settings, now: datetime) -> int |
         return None
     _take_recovery_code(user, typed, now=now)
     left = recovery_codes_left(user.id)
-    _tell(_Change.CODE_USED, user=user, detail=f"{left} left", now=now)
+    _notify(_Change.CODE_USED, user=user, detail=f"{left} left", now=now)
     return left
 
 
@@ -130,7 +130,7 @@ def disable(user_id: int, *, now: datetime) -> None:
             "Operators can’t turn off two-factor authentication. You can replace the authenticator app."
         )
     _forget(user)
-    _tell(_Change.TURNED_OFF, user=user, now=now)
+    _notify(_Change.TURNED_OFF, user=user, now=now)
 
 
 def remove(user_id: int) -> None:
@@ -143,7 +143,7 @@ def new_recovery_codes(user_id: int, *, now: datetime) -> list[str]:
     user = _locked(user_id)
     if not user.encrypted_totp:
         raise StaleForm("Two-factor authentication is off, so there are no recovery codes.")
-    _tell(_Change.NEW_CODES, user=user, now=now)
+    _notify(_Change.NEW_CODES, user=user, now=now)
     return _fresh_codes(user.id)
 
 
@@ -162,7 +162,7 @@ def reset(email: str, *, reason: str, actor: str, now: datetime) -> None:
         raise ActionRefused(f"{user.email} doesn’t use two-factor authentication.")
     _forget(user)
     sessions.end_others(user.id, keep=0, now=now)
-    _tell(_Change.RESET, user=user, actor=actor, detail=reason, now=now)
+    _notify(_Change.RESET, user=user, actor=actor, detail=reason, now=now)
 
 
 def code_at(secret: str, *, at: datetime) -> str:
@@ -212,7 +212,7 @@ def _keep(user: User, *, secret: str, code: str, settings: Settings, what: _Chan
     user.encrypted_totp, user.totp_step = encrypt(secret, settings=settings), step
     pending_sessions.end_all(user.id)
     db.session.flush()
-    _tell(what, user=user, now=now)
+    _notify(what, user=user, now=now)
     return _fresh_codes(user.id)
 
 
@@ -261,7 +261,7 @@ def _forget(user: User) -> None:
     db.session.flush()
 
 
-def _tell(what: _Change, *, user: User, actor: str = "", detail: str = "", now: datetime) -> None:
+def _notify(what: _Change, *, user: User, actor: str = "", detail: str = "", now: datetime) -> None:
     """Notify the owner by mail, and write operators' changes to the audit log."""
     security_alerts.second_factor_changed(user.id, what.value, now=now)
     if actor or user.is_staff:

@@ -91,19 +91,19 @@ def add(user_id: int, *, url: str, balance_low_nanos: int | None, settings: Sett
     return NewSecret(endpoint, secret)
 
 
-def mark_of(endpoint: WebhookEndpoint) -> str:
-    """Form token that identifies the secret to replace without revealing it."""
+def secret_fingerprint(endpoint: WebhookEndpoint) -> str:
+    """Fingerprint of the encrypted secret, to notice changes without revealing the secret."""
     return hashlib.sha256(endpoint.encrypted_secret.encode()).hexdigest()[:16]
 
 
-def rotate(endpoint_id: int, *, user_id: int, mark: str, settings: Settings, now: datetime) -> NewSecret:
+def rotate(endpoint_id: int, *, user_id: int, fingerprint: str, settings: Settings, now: datetime) -> NewSecret:
     """Rotate the secret; the previous one also signs for another 24 hours.
 
     Raises NotFound, and Refused if the secret was rotated after the form was opened.
     """
     ledger.lock_accounts([user_id])
     endpoint = find(endpoint_id, user_id=user_id)
-    if mark != mark_of(endpoint):
+    if fingerprint != secret_fingerprint(endpoint):
         raise ActionRefused("The secret was changed since you opened this page. Nothing was changed now.")
     secret = _new_secret()
     endpoint.encrypted_old_secret = endpoint.encrypted_secret

@@ -16,7 +16,9 @@ from panel.services.mail import templates as mail_templates
 
 def password_changed(user_id: int, *, now: datetime) -> None:
     """The password was changed."""
-    _tell(_person(user_id), MailKind.PASSWORD_CHANGED, key=f"password:{user_id}:{now.isoformat()}", now=now, at=now)
+    _queue_for(
+        _person(user_id), MailKind.PASSWORD_CHANGED, key=f"password:{user_id}:{now.isoformat()}", now=now, at=now
+    )
 
 
 def new_device(user_id: int, *, session_id: int, device: str, network: str, now: datetime) -> None:
@@ -31,7 +33,7 @@ def new_device(user_id: int, *, session_id: int, device: str, network: str, now:
     ).one()
     if known and not same:
         facts = {"device": device, "network": network, "at": now}
-        _tell(_person(user_id), MailKind.NEW_DEVICE, key=f"device:{session_id}", now=now, **facts)
+        _queue_for(_person(user_id), MailKind.NEW_DEVICE, key=f"device:{session_id}", now=now, **facts)
 
 
 def email_changed(user_id: int, *, change_id: int, old_email: str | None, new_email: str, now: datetime) -> None:
@@ -47,14 +49,14 @@ def email_changed(user_id: int, *, change_id: int, old_email: str | None, new_em
 def second_factor_changed(user_id: int, happened: str, *, now: datetime) -> None:
     """Two-factor settings were changed; `happened` describes the change in one clause."""
     key = f"second factor:{user_id}:{now.isoformat()}"
-    _tell(_person(user_id), MailKind.SECOND_FACTOR, key=key, now=now, happened=happened, at=now)
+    _queue_for(_person(user_id), MailKind.SECOND_FACTOR, key=key, now=now, happened=happened, at=now)
 
 
 def _person(user_id: int) -> User:
     return db.session.get_one(User, user_id)
 
 
-def _tell(user: User, kind: MailKind, *, key: str, now: datetime, **facts: Any) -> None:
+def _queue_for(user: User, kind: MailKind, *, key: str, now: datetime, **facts: Any) -> None:
     if user.email_confirmed_at is not None and user.closed_at is None:
         _queue(user.email, user.id, kind, key=key, now=now, **facts)
 

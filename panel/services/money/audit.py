@@ -27,7 +27,7 @@ from panel.services.money import (
 )
 from panel.services.money.audit_parts import Progress, quietly, ranges_of
 from panel.services.money.audit_progress import AuditState, ResumableRun
-from panel.services.money.chain_report import ChainReport, Mark
+from panel.services.money.chain_report import ChainHead, ChainReport
 
 ORDERS = table_of(Order)
 TRANSFERS = table_of(Transfer)
@@ -55,7 +55,7 @@ class Audit:
 def audit(
     *,
     from_start: bool = False,
-    noted: Sequence[Mark] = (),
+    noted: Sequence[ChainHead] = (),
     now: datetime | None = None,
     progress: Progress = quietly,
     is_resumable: bool = False,

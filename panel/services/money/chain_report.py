@@ -8,7 +8,7 @@ from panel.services.money.audit_progress import ResumableRun
 
 
 @dataclass(frozen=True, slots=True)
-class Mark:
+class ChainHead:
     """The digest over a table's rows up to this id."""
 
     kind: CheckpointKind
@@ -23,8 +23,8 @@ class ChainReport:
     is_from_start: bool
     differences: list[str] = field(default_factory=list)
     # By table: where the run started, and where the next checkpoint can be.
-    began: dict[CheckpointKind, Mark] = field(default_factory=dict)
-    marks: dict[CheckpointKind, Mark] = field(default_factory=dict)
+    began: dict[CheckpointKind, ChainHead] = field(default_factory=dict)
+    marks: dict[CheckpointKind, ChainHead] = field(default_factory=dict)
     # The chain heads that accounts had at the mark, as far as they differ from the last checkpoint.
     accounts: dict[int, str] = field(default_factory=dict)
 
@@ -37,7 +37,9 @@ def resumed(run: ResumableRun, report: ChainReport) -> dict[str, Any]:
         return {}
     saved = run.state.chain
     report.differences += saved.get("differences", [])
-    report.marks = {CheckpointKind(name): Mark(CheckpointKind(name), *mark) for name, mark in saved["marks"].items()}
+    report.marks = {
+        CheckpointKind(name): ChainHead(CheckpointKind(name), *mark) for name, mark in saved["marks"].items()
+    }
     report.accounts = {int(account): head for account, head in saved["accounts"].items()}
     return saved
 

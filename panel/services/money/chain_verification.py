@@ -19,7 +19,7 @@ from panel.models import Account, ChainCheckpoint, CheckpointKind, Order, OrderE
 from panel.services.money import chain_report
 from panel.services.money.audit_parts import Progress
 from panel.services.money.audit_progress import ResumableRun
-from panel.services.money.chain_report import ChainReport, Mark
+from panel.services.money.chain_report import ChainHead, ChainReport
 
 TRANSFERS = table_of(Transfer)
 EVENTS = table_of(OrderEvent)
@@ -46,7 +46,7 @@ def is_from_start_due(*, now: datetime) -> bool:
 def verify(
     *,
     from_start: bool,
-    noted: Sequence[Mark] = (),
+    noted: Sequence[ChainHead] = (),
     now: datetime | None,
     progress: Progress,
     run: ResumableRun | None = None,
@@ -63,15 +63,15 @@ def verify(
     until = None if now is None else now - SETTLED_AFTER
     for kind in TABLES:
         row = stored.get(kind)
-        report.began[kind] = Mark(kind, row.up_to_id, row.digest) if row else Mark(kind, 0, chain.START)
+        report.began[kind] = ChainHead(kind, row.up_to_id, row.digest) if row else ChainHead(kind, 0, chain.START)
     saved = chain_report.resumed(run, report)
     expected = [mark for mark in (*report.began.values(), *noted) if mark.up_to_id]
     for kind, follow in ((CheckpointKind.TRANSFERS, _transfers), (CheckpointKind.EVENTS, _events)):
         if kind in report.marks:
             continue
-        after = Mark(kind, 0, chain.START) if report.is_from_start else report.began[kind]
+        after = ChainHead(kind, 0, chain.START) if report.is_from_start else report.began[kind]
         if (place := saved.get("place")) is not None and place[0] == kind:
-            after = Mark(kind, *place[1:])
+            after = ChainHead(kind, *place[1:])
         walk = _Walk(report, after, [mark for mark in expected if mark.kind is kind], until, progress)
         walk.run = run
         if (began := report.began[kind]).up_to_id and not _is_there(began):
@@ -82,7 +82,7 @@ def verify(
     return report
 
 
-def _is_there(mark: Mark) -> bool:
+def _is_there(mark: ChainHead) -> bool:
     table = TRANSFERS if mark.kind is CheckpointKind.TRANSFERS else EVENTS
     return db.session.scalar(select(table.c.id).where(table.c.id == mark.up_to_id)) is not None
 
@@ -91,7 +91,12 @@ class _Walk:
     """One pass over a table by id: the running digest, and the newest row a checkpoint may include."""
 
     def __init__(
-        self, report: ChainReport, after: Mark, expected: list[Mark], until: datetime | None, progress: Progress
+        self,
+        report: ChainReport,
+        after: ChainHead,
+        expected: list[ChainHead],
+        until: datetime | None,
+        progress: Progress,
     ) -> None:
         self.report, self.kind, self.after = report, after.kind, after.up_to_id
         self._settled_before, self._progress = until, progress
@@ -114,7 +119,7 @@ class _Walk:
         if not is_settled:
             self._until = None
         else:
-            self.mark = Mark(self.kind, row["id"], self._digest)
+            self.mark = ChainHead(self.kind, row["id"], self._digest)
         return is_settled
 
     def pages(self, statement: Select[Any]) -> Iterator[list[dict[str, Any]]]:
@@ -145,7 +150,7 @@ class _Walk:
     def differ(self, sentence: str) -> None:
         self.report.differences.append(sentence)
 
-    def _compare(self, noted: Mark) -> None:
+    def _compare(self, noted: ChainHead) -> None:
         """Compare the digest at this point with an earlier one."""
         if noted.digest != self._digest:
             self.differ(f"The {self.kind} up to {noted.up_to_id} are not those whose digest was noted before.")

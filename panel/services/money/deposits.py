@@ -113,7 +113,8 @@ def references(transfer_ids: Collection[int]) -> dict[int, str]:
 def find(reference: str) -> DepositRequest:
     """The request with this reference, in any spelling. Raises NotFound."""
     return _found(
-        db.session.scalar(select(DepositRequest).where(DepositRequest.reference == as_kept(reference))), reference
+        db.session.scalar(select(DepositRequest).where(DepositRequest.reference == stored_reference(reference))),
+        reference,
     )
 
 
@@ -211,7 +212,7 @@ def _lock_open(reference: str) -> DepositRequest:
     """The request, locked until the transaction ends. Raises NotFound, or Refused if it was decided before."""
     # Lock order: the customer's account first, as everywhere that moves the customer's money.
     ledger.lock_accounts([find(reference).customer_id])
-    statement = lock_rows(select(DepositRequest).where(DepositRequest.reference == as_kept(reference)))
+    statement = lock_rows(select(DepositRequest).where(DepositRequest.reference == stored_reference(reference)))
     # Refresh: it may have been read before it was locked.
     request = _found(db.session.scalar(statement, execution_options={"populate_existing": True}), reference)
     if request.transfer_id is not None:
@@ -238,7 +239,7 @@ def _free_reference() -> str:
             return reference
 
 
-def as_kept(reference: str) -> str:
+def stored_reference(reference: str) -> str:
     """The reference as it is stored, however it was typed."""
     return reference.strip().upper()
 

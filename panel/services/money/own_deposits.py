@@ -11,7 +11,7 @@ from panel.domain.payment import PaymentMethod
 from panel.models import DepositRequest, Transfer
 from panel.services import delivery_times
 from panel.services.delivery_times import Measure
-from panel.services.money.deposits import as_kept
+from panel.services.money.deposits import stored_reference
 
 # The time to confirmation is measured over these deposits.
 MEASURED = timedelta(days=90)
@@ -90,7 +90,7 @@ def find_own(reference: str, *, customer_id: int) -> OwnDeposit:
             (DepositRequest.reversed_nanos + DepositRequest.owed_nanos).label("taken_back_nanos"),
         )
         .outerjoin(Transfer, Transfer.id == DepositRequest.transfer_id)
-        .where(DepositRequest.reference == as_kept(reference), DepositRequest.customer_id == customer_id)
+        .where(DepositRequest.reference == stored_reference(reference), DepositRequest.customer_id == customer_id)
     )
     row = db.session.execute(statement).one_or_none()
     if row is None:

@@ -126,9 +126,9 @@ class ProviderHealth:
         return "" if nanos in (None, resale.NO_EXCHANGE) else resale.shown_exchange(nanos)
 
     @property
-    def key_mark(self) -> str:
+    def key_fingerprint(self) -> str:
         """A fingerprint of the key that a form was opened on."""
-        return provider_registry.key_mark(self.row)
+        return provider_registry.key_fingerprint(self.row)
 
 
 def listed(*, now: datetime) -> list[ProviderHealth]:
@@ -218,12 +218,12 @@ def set_calls_at_once(provider_id: int, typed: str, *, actor: str, now: datetime
     _log("calls at once", provider, str(limit), actor=actor, now=now)
 
 
-def replace_key(provider_id: int, *, encrypted_key: str, mark: str, actor: str, now: datetime) -> None:
+def replace_key(provider_id: int, *, encrypted_key: str, fingerprint: str, actor: str, now: datetime) -> None:
     """Replace the API key. Raises NotFound, Refused for a kind without one, StaleForm for an old form."""
     provider = _held(provider_id)
     if provider.kind != ProviderKind.PANEL_API:
         raise ActionRefused(f"A provider of the kind {provider.kind} has no key.")
-    if provider_registry.key_mark(provider) != mark:
+    if provider_registry.key_fingerprint(provider) != fingerprint:
         raise StaleForm("The key was replaced since you opened this page. Nothing was changed now.")
     provider.encrypted_key, provider.balance_due_at = encrypted_key, now
     db.session.flush()
@@ -237,7 +237,7 @@ def add(name: str, *, kind: str, url: str, encrypted_key: str, actor: str, now: 
     return provider
 
 
-def ask_balance(provider_id: int, *, actor: str, now: datetime) -> None:
+def request_balance_check(provider_id: int, *, actor: str, now: datetime) -> None:
     """Schedule a balance check at the provider now. Raises NotFound or Refused."""
     provider = _held(provider_id)
     if provider.kind != ProviderKind.PANEL_API:

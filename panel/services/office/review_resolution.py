@@ -149,7 +149,7 @@ def _resolve(order: OrderRow, kind: AttemptKind, resolution: Resolution, *, now:
         if resolution.decision is not Decision.DONE:
             raise ActionRefused(f"Order {order.id} is no longer unconfirmed; the review can only be marked as done.")
         return
-    settle = {AttemptKind.ADD: _settle_order, AttemptKind.REFILL: _settle_refill}[kind]
+    settle = {AttemptKind.ADD: _resolve_order, AttemptKind.REFILL: _resolve_refill}[kind]
     if resolution.decision is Decision.DONE:
         raise ActionRefused("Say what became of it: sent as an id of the provider’s, not sent, or return.")
     settle(attempt, order, resolution, now=now)
@@ -162,7 +162,7 @@ def _unknown(order: OrderRow, kind: AttemptKind) -> Attempt | None:
     return db.session.execute(lock_rows(statement)).scalar()
 
 
-def _settle_order(attempt: Attempt, order: OrderRow, resolution: Resolution, *, now: datetime) -> None:
+def _resolve_order(attempt: Attempt, order: OrderRow, resolution: Resolution, *, now: datetime) -> None:
     match resolution.decision:
         case Decision.SENT_AS:
             given = _checked_id(order, resolution.provider_id)
@@ -170,16 +170,16 @@ def _settle_order(attempt: Attempt, order: OrderRow, resolution: Resolution, *, 
                 raise ActionRefused(f"Another order has the id {given} at this provider.", field="sent_as")
             dispatch.accept(attempt, order, given=given, now=now)
         case Decision.NOT_SENT:
-            dispatch.record_answer(attempt, AttemptState.NOT_SENT, fail_over.FOUND_NOT_SENT, now=now)
+            dispatch.record_attempt_state(attempt, AttemptState.NOT_SENT, fail_over.FOUND_NOT_SENT, now=now)
             text = "The provider does not have this order. It will be sent again."
             transitions.add_notes([Note(order, text)], now=now)
             dispatch.queue_again(order, at=now, now=now)
         case _:
-            dispatch.record_answer(attempt, AttemptState.SETTLED, attempt.answer, now=now)
+            dispatch.record_attempt_state(attempt, AttemptState.SETTLED, attempt.answer, now=now)
             dispatch.cancel_order(order, reason=RETURNED, now=now)
 
 
-def _settle_refill(attempt: Attempt, order: OrderRow, resolution: Resolution, *, now: datetime) -> None:
+def _resolve_refill(attempt: Attempt, order: OrderRow, resolution: Resolution, *, now: datetime) -> None:
     refill = refills.open_refill_of(order.id)
     if refill is None:
         raise ActionRefused(f"Order {order.id} has no open refill.")

@@ -21,7 +21,7 @@ from panel.models import (
     Provider,
     Terms,
 )
-from panel.providers.base import Accepted, Ask, Outcome, Refused, Unclear
+from panel.providers.base import Accepted, Outcome, Refused, StatusRequest, Unclear
 from panel.services import audit_log, reviews
 from panel.services.orders import runs, transitions
 from panel.services.orders.transitions import Note, OrderRow
@@ -48,7 +48,7 @@ class Request:
 
     cancellation_id: int
     provider_id: int
-    ask: Ask
+    ask: StatusRequest
 
 
 def refusal_reason(order_id: int) -> str | None:
@@ -146,7 +146,7 @@ def lease_request(cancellation_id: int, *, now: datetime) -> Request | None:
     cancellation.due_at = now + timedelta(seconds=RETRY_SECONDS)
     run = runs.current(runs.of_order(order.id))
     pieces = order.quantity if run is None else run.quantity
-    ask = Ask(order.id, order.provider_order_id or "", order.provider_service, pieces)
+    ask = StatusRequest(order.id, order.provider_order_id or "", order.provider_service, pieces)
     return Request(cancellation.id, order.provider_id, ask)
 
 
@@ -158,12 +158,12 @@ def record_outcome(request: Request, outcome: Outcome, *, now: datetime) -> None
         return
     match outcome:
         case Accepted():
-            _answer(cancellation, CancellationState.ACCEPTED, "", now=now)
+            _decide(cancellation, CancellationState.ACCEPTED, "", now=now)
             text = "The provider is canceling the order. What isn’t delivered is refunded to your balance."
             transitions.add_notes([Note(order, text)], now=now)
             transitions.set_schedule(order, sync_at=now)
         case Refused(is_final=True, text=text):
-            _answer(cancellation, CancellationState.REFUSED, text, now=now)
+            _decide(cancellation, CancellationState.REFUSED, text, now=now)
             transitions.add_notes([Note(order, f"The order could not be stopped. {text}")], now=now)
         case Unclear():
             _ask_again(cancellation, order, outcome, now=now)
@@ -218,7 +218,7 @@ def open_cancellations() -> list[OpenCancellation]:
     return [OpenCancellation(*row) for row in rows]
 
 
-def answer_by_operator(
+def decide_by_operator(
     cancellation_id: int, state: CancellationState, *, reason: str, actor: str, now: datetime
 ) -> None:
     """Accept or refuse a cancellation request. Raises NotFound, BadInput or Refused.
@@ -237,7 +237,7 @@ def answer_by_operator(
     if cancellation.state != CancellationState.ASKED:
         raise Unanswerable(f"Cancellation {cancellation_id} was answered already: it is {cancellation.state}.")
     is_accepted = state is CancellationState.ACCEPTED
-    _answer(cancellation, state, "" if is_accepted else reason, now=now)
+    _decide(cancellation, state, "" if is_accepted else reason, now=now)
     text = ACCEPTED_BY_HAND if is_accepted else f"The order could not be stopped. {reason}"
     transitions.add_notes([Note(order, text)], now=now)
     reviews.close(ReviewKind.CANCEL_BY_HAND, order_id=order_id, resolution=text[:200], now=now)
@@ -245,7 +245,7 @@ def answer_by_operator(
     audit_log.write("cancellations answer", actor=actor, subject=subject, detail=detail, now=now)
 
 
-def _answer(cancellation: Cancellation, state: CancellationState, reason: str, *, now: datetime) -> None:
+def _decide(cancellation: Cancellation, state: CancellationState, reason: str, *, now: datetime) -> None:
     cancellation.state, cancellation.reason = state, reason
     cancellation.answered_at, cancellation.due_at = now, None
     db.session.flush()

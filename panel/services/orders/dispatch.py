@@ -162,21 +162,21 @@ def record_outcome(attempt_id: int, outcome: Outcome, *, now: datetime) -> None:
         case Accepted(provider_id=given):
             accept(attempt, order, given=given, now=now)
         case Refused(has_no_service=True, text=text):
-            record_answer(attempt, AttemptState.REFUSED, f"{fail_over.NO_SERVICE}{text}", now=now)
+            record_attempt_state(attempt, AttemptState.REFUSED, f"{fail_over.NO_SERVICE}{text}", now=now)
             if not fail_over.pass_on_refused(order, now=now):
                 cancel_order(order, reason=text, now=now)
         case Refused(is_final=True, text=text):
-            record_answer(attempt, AttemptState.REFUSED, text, now=now)
+            record_attempt_state(attempt, AttemptState.REFUSED, text, now=now)
             cancel_order(order, reason=text, now=now)
         case Refused(stops_provider=True, text=text):
-            record_answer(attempt, AttemptState.REFUSED, text, now=now)
+            record_attempt_state(attempt, AttemptState.REFUSED, text, now=now)
             # The provider is paused now: the order waits for it, or goes to another one.
             queue_again(order, at=now, now=now)
         case Refused(text=text):
-            record_answer(attempt, AttemptState.REFUSED, text, now=now)
+            record_attempt_state(attempt, AttemptState.REFUSED, text, now=now)
             _wait(order, now=now)
         case NotSent(text=text):
-            record_answer(attempt, AttemptState.NOT_SENT, text, now=now)
+            record_attempt_state(attempt, AttemptState.NOT_SENT, text, now=now)
             _wait(order, now=now)
         case Unclear(text=text):
             mark_unconfirmed(attempt, order, text=text, now=now)
@@ -190,7 +190,7 @@ def release_assignments(assignments: Sequence[Assignment], *, now: datetime) -> 
         order = orders[assignment.order.order_id]
         attempt = lock_attempt(assignment.attempt_id)
         if attempt.state in OPEN and runs.can_be_sent(order):
-            record_answer(attempt, AttemptState.NOT_SENT, NOT_CALLED, now=now)
+            record_attempt_state(attempt, AttemptState.NOT_SENT, NOT_CALLED, now=now)
             queue_again(order, at=now, now=now)
 
 
@@ -200,7 +200,7 @@ def lock_attempt(attempt_id: int) -> Attempt:
 
 def accept(attempt: Attempt, order: OrderRow, *, given: str, now: datetime) -> None:
     """Record that the provider accepted the order under this id, which must be unique."""
-    record_answer(attempt, AttemptState.SENT, given, now=now)
+    record_attempt_state(attempt, AttemptState.SENT, given, now=now)
     transitions.set_schedule(order, provider_order_id=given, sync_at=now, dispatch_at=None, unconfirmed_at=None)
     sent = runs.mark_sent(order, given=given, now=now) if order.has_runs else "Sent to the provider."
     transitions.add_notes([Note(order, sent)], now=now)
@@ -212,7 +212,7 @@ def accept(attempt: Attempt, order: OrderRow, *, given: str, now: datetime) -> N
 def mark_unconfirmed(attempt: Attempt, order: OrderRow, *, text: str, now: datetime) -> None:
     """Mark an order as unconfirmed: it may or may not have been accepted, so open a review and never retry."""
     is_known = attempt.state == AttemptState.UNKNOWN
-    record_answer(attempt, AttemptState.UNKNOWN, text, now=now)
+    record_attempt_state(attempt, AttemptState.UNKNOWN, text, now=now)
     if is_known:
         return
     transitions.set_schedule(order, unconfirmed_at=attempt.at, dispatch_at=None)
@@ -238,7 +238,7 @@ def cancel_order(order: OrderRow, *, reason: str, now: datetime) -> None:
     transitions.move_order(order, to, remains=remains, reason=reason, text=reason, now=now)
 
 
-def record_answer(attempt: Attempt, state: AttemptState, text: str, *, now: datetime) -> None:
+def record_attempt_state(attempt: Attempt, state: AttemptState, text: str, *, now: datetime) -> None:
     attempt.state, attempt.answer, attempt.answered_at = state, text[:200], now
     db.session.flush()
 
@@ -282,7 +282,7 @@ def resolve_review(order: OrderRow, resolution: str, *, now: datetime) -> None:
 
 def _too_late(attempt: Attempt, order: OrderRow, outcome: Outcome, *, now: datetime) -> None:
     if attempt.state in OPEN:
-        record_answer(attempt, AttemptState.SETTLED, attempt.answer, now=now)
+        record_attempt_state(attempt, AttemptState.SETTLED, attempt.answer, now=now)
     if isinstance(outcome, NotSent | Refused):
         return
     text = outcome.provider_id if isinstance(outcome, Accepted) else outcome.text

@@ -10,7 +10,7 @@ from sqlalchemy import bindparam, select, update
 from panel.db import db, lock_rows, table_of
 from panel.domain.provider_kind import ProviderKind
 from panel.models import Order, Provider, Terms
-from panel.providers.base import Ask
+from panel.providers.base import StatusRequest
 from panel.services.orders.transitions import RECHECK_AFTER
 from panel.services.providers import health as provider_health
 
@@ -27,7 +27,7 @@ def providers_with_work(*, now: datetime) -> list[int]:
     return list(db.session.scalars(select(Provider.id).where(due, *upstream)))
 
 
-def take_batch(provider_id: int, *, now: datetime) -> list[Ask]:
+def take_batch(provider_id: int, *, now: datetime) -> list[StatusRequest]:
     """Up to a hundred ended orders to recheck now. Each waits as long as the order has been over."""
     due = (
         select(
@@ -48,7 +48,7 @@ def take_batch(provider_id: int, *, now: datetime) -> list[Ask]:
         later = update(ORDERS).where(ORDERS.c.id == bindparam("order_id")).values(recheck_at=bindparam("next"))
         values = [{"order_id": row.id, "next": next_at(row.ended_at, row.refill_days, now=now)} for row in rows]
         db.session.connection().execute(later, values)
-    return [Ask(row.id, row.provider_order_id or "", row.provider_service, row.quantity) for row in rows]
+    return [StatusRequest(row.id, row.provider_order_id or "", row.provider_service, row.quantity) for row in rows]
 
 
 def next_at(ended_at: datetime | None, refill_days: int | None, *, now: datetime) -> datetime | None:

@@ -13,7 +13,7 @@ from panel.domain.refill import REPORTED_STATES, RefillState
 from panel.domain.review_kind import ReviewKind
 from panel.domain.status import Status
 from panel.models import Attempt, AttemptKind, AttemptState, EventSource, Order, Provider, Refill, Terms
-from panel.providers.base import Accepted, Ask, NotSent, Outcome, Refused, Unclear
+from panel.providers.base import Accepted, NotSent, Outcome, Refused, StatusRequest, Unclear
 from panel.services import reviews, webhooks
 from panel.services.closed_accounts import check_open
 from panel.services.mail import notifications
@@ -34,7 +34,7 @@ class Task:
 
     refill_id: int
     provider_id: int
-    ask: Ask
+    ask: StatusRequest
     attempt_id: int | None
     lease_until: datetime
     provider_refill_id: str | None
@@ -118,7 +118,7 @@ def lease_task(refill_id: int, *, again_seconds: float, lease_seconds: float, no
     if refill is None or refill.due_at is None or refill.due_at > now:
         return None
     order = db.session.get_one(Order, refill.order_id)
-    ask = Ask(order.id, order.provider_order_id or "", order.provider_service, order.quantity)
+    ask = StatusRequest(order.id, order.provider_order_id or "", order.provider_service, order.quantity)
     lease_until = now + timedelta(seconds=lease_seconds)
     attempt_id = None
     if refill.provider_refill_id is None:
@@ -157,11 +157,11 @@ def record_outcome(task: Task, outcome: Outcome, *, now: datetime) -> None:
         case Accepted(provider_id=given):
             accept(attempt, refill, order, given=given, now=now)
         case Refused(is_final=True, text=text):
-            _answer(attempt, AttemptState.REFUSED, text, now=now)
+            _record_state(attempt, AttemptState.REFUSED, text, now=now)
             _confirmed(order, "The provider refused the refill.", now=now)
             end_refill(refill, order, RefillState.REFUSED, reason=text, now=now)
         case Refused(text=text) | NotSent(text=text):
-            _answer(attempt, AttemptState.NOT_SENT, text, now=now)
+            _record_state(attempt, AttemptState.NOT_SENT, text, now=now)
             refill.due_at = now + timedelta(seconds=RETRY_SECONDS)
         case Unclear(text=text):
             mark_unconfirmed(attempt, order, text=text, now=now)
@@ -170,7 +170,7 @@ def record_outcome(task: Task, outcome: Outcome, *, now: datetime) -> None:
 
 def accept(attempt: Attempt, refill: Refill, order: OrderRow, *, given: str, now: datetime) -> None:
     """Record that the provider accepted the refill under this id."""
-    _answer(attempt, AttemptState.SENT, given, now=now)
+    _record_state(attempt, AttemptState.SENT, given, now=now)
     refill.state, refill.provider_refill_id, refill.due_at = RefillState.RUNNING, given, now
     refill.accepted_at = now
     notify_webhooks(refill, order, now=now)
@@ -253,7 +253,7 @@ def end_manual_refill(order: OrderRow, *, state: RefillState, reason: str, now: 
 
 def retry_unconfirmed(attempt: Attempt, refill: Refill, order: OrderRow, *, now: datetime) -> None:
     """Retry immediately: an operator found that the provider doesn't have the refill."""
-    _answer(attempt, AttemptState.NOT_SENT, "An operator found that it was not sent.", now=now)
+    _record_state(attempt, AttemptState.NOT_SENT, "An operator found that it was not sent.", now=now)
     refill.due_at = now
     _confirmed(order, "The refill is asked for again.", now=now)
 
@@ -268,7 +268,7 @@ def refuse_unconfirmed(attempt: Attempt, order: OrderRow, *, reason: str, now: d
 
 def resolve_attempt(attempt: Attempt, order: OrderRow, *, resolution: str, now: datetime) -> None:
     """Close this attempt; no answer is expected any more."""
-    _answer(attempt, AttemptState.SETTLED, attempt.answer, now=now)
+    _record_state(attempt, AttemptState.SETTLED, attempt.answer, now=now)
     _confirmed(order, resolution, now=now)
 
 
@@ -279,7 +279,7 @@ def _confirmed(order: OrderRow, resolution: str, *, now: datetime) -> None:
 def mark_unconfirmed(attempt: Attempt, order: OrderRow, *, text: str, now: datetime) -> None:
     """Mark a refill as unconfirmed: it may or may not have been accepted, so open a review and never retry."""
     is_known = attempt.state == AttemptState.UNKNOWN
-    _answer(attempt, AttemptState.UNKNOWN, text, now=now)
+    _record_state(attempt, AttemptState.UNKNOWN, text, now=now)
     if is_known:
         return
     sentence = "The provider has not confirmed the refill. It is not requested again automatically."
@@ -295,6 +295,6 @@ def mark_unconfirmed(attempt: Attempt, order: OrderRow, *, text: str, now: datet
     )
 
 
-def _answer(attempt: Attempt, state: AttemptState, text: str, *, now: datetime) -> None:
+def _record_state(attempt: Attempt, state: AttemptState, text: str, *, now: datetime) -> None:
     attempt.state, attempt.answer, attempt.answered_at = state, text[:200], now
     db.session.flush()

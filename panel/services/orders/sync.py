@@ -12,7 +12,7 @@ from panel.domain.resale import UpstreamCharge
 from panel.domain.review_kind import ReviewKind
 from panel.domain.status import Status
 from panel.models import Cancellation, CancellationState, EventSource, Order, OrderRun, Provider, Review
-from panel.providers.base import Ask
+from panel.providers.base import StatusRequest
 from panel.services import customer_version, reviews
 from panel.services.money import order_costs, run_costs
 from panel.services.orders import runs, transitions
@@ -64,15 +64,15 @@ _DUE = CompiledStatement(lambda: lock_rows(_WAITING, of=ORDERS, skip_locked=True
 _NEXT = CompiledStatement(lambda: update(ORDERS).where(in_list(ORDERS.c.id, "ids")).values(sync_at=bindparam("next")))
 
 
-def take_batch(provider_id: int, *, again_seconds: float, now: datetime) -> list[Ask]:
+def take_batch(provider_id: int, *, again_seconds: float, now: datetime) -> list[StatusRequest]:
     """Up to a hundred orders to poll now, with their next poll already scheduled, so that no two workers poll them."""
     rows = _DUE.fetch({"provider_id": provider_id, "now": now, "most": BATCH})
     if rows:
         _NEXT.execute([{"ids": [row[0] for row in rows], "next": now + timedelta(seconds=again_seconds)}])
-    return [Ask(*row) for row in rows]
+    return [StatusRequest(*row) for row in rows]
 
 
-def apply_reports(asked: Sequence[Ask], reports: Mapping[int, Report], *, now: datetime) -> int:
+def apply_reports(asked: Sequence[StatusRequest], reports: Mapping[int, Report], *, now: datetime) -> int:
     """Apply reports as far as the table allows; a missing report changes nothing. Returns how many orders moved."""
     received = {ask.order_id: reports[ask.order_id] for ask in asked if ask.order_id in reports}
     moves: list[Move] = []
@@ -104,7 +104,7 @@ def apply_reports(asked: Sequence[Ask], reports: Mapping[int, Report], *, now: d
 
 def _apply_to_runs(
     orders: Sequence[OrderRow],
-    asked: Sequence[Ask],
+    asked: Sequence[StatusRequest],
     received: Mapping[int, Report],
     moves: list[Move],
     doubts: list[tuple[OrderRow, Report, Verdict]],
@@ -152,7 +152,7 @@ def _move_of_run(order: OrderRow, report: Report, verdict: Verdict, outcome: run
     return [move]
 
 
-def single_out(ask: Ask, why: str, *, now: datetime) -> None:
+def single_out(ask: StatusRequest, why: str, *, now: datetime) -> None:
     """Single out an order that makes the provider's answer fail: open a review and poll it less often."""
     order = transitions.lock_order(ask.order_id)
     text = NO_USABLE_ANSWER

@@ -90,7 +90,7 @@ def count(ended: int, *, cap: Cap, waiting: int, now: datetime) -> Hold | None:
         rules.held_at, rules.held_why, rules.asked_at = now, why, None
         hold = Hold(why, now)
     db.session.flush()
-    return _ask(rules, hold, waiting=waiting, now=now) if waiting and hold is not None else None
+    return _request_decision(rules, hold, waiting=waiting, now=now) if waiting and hold is not None else None
 
 
 def hold_for_clock(why: str, *, now: datetime) -> bool:
@@ -164,7 +164,7 @@ def _hold_of(
     return Hold(f"The newest record is from {newest:%Y-%m-%d %H:%M} UTC, which is still to come.", now)
 
 
-def _ask(rules: TimeRules, hold: Hold, *, waiting: int, now: datetime) -> Hold | None:
+def _request_decision(rules: TimeRules, hold: Hold, *, waiting: int, now: datetime) -> Hold | None:
     if rules.asked_at is not None:
         return None
     rules.asked_at = now

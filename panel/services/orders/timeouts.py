@@ -96,7 +96,7 @@ def _waiting(*, placed_before: datetime) -> Select[int]:
 
 
 def _give_up(attempt: Attempt, order: OrderRow, *, now: datetime) -> None:
-    dispatch.record_answer(attempt, AttemptState.SETTLED, attempt.answer, now=now)
+    dispatch.record_attempt_state(attempt, AttemptState.SETTLED, attempt.answer, now=now)
     if runs.can_be_sent(order):
         dispatch.cancel_order(order, reason=NEVER_CONFIRMED, now=now)
     dispatch.resolve_review(order, "Canceled by time, with all money back.", now=now)

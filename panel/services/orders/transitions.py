@@ -186,8 +186,8 @@ def apply_moves(moves: Sequence[Move], *, now: datetime) -> None:
     for row in (*rows, *ends):
         row["b_chain_hash"] = heads[row["b_id"]]
     with pipeline():
-        _claim_rows(_CLAIM, rows)
-        _claim_rows(_END, ends)
+        _update_unmoved(_CLAIM, rows)
+        _update_unmoved(_END, ends)
         event_chain.write(events, heads=heads)
         ledger.post(postings, held={move.order.customer_id: move.order.account_id for move in moves}, now=now)
         if stopped:
@@ -198,7 +198,7 @@ def apply_moves(moves: Sequence[Move], *, now: datetime) -> None:
         webhooks.queue_order_events(moved, now=now)
 
 
-def _claim_rows(statement: CompiledStatement, rows: list[dict[str, Any]]) -> None:
+def _update_unmoved(statement: CompiledStatement, rows: list[dict[str, Any]]) -> None:
     if rows:
         statement.execute(rows, expect_one=_stale)
 

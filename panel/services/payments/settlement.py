@@ -13,7 +13,7 @@ from panel import app_context
 from panel.db import db, lock_rows
 from panel.domain import money, payment
 from panel.domain.errors import ActionRefused, BadMoney
-from panel.domain.payment import AskedPayment, PaymentMethod, PaymentReport, PaymentReportKind
+from panel.domain.payment import PaymentMethod, PaymentReport, PaymentReportKind, RequestedPayment
 from panel.domain.review_kind import ReviewKind
 from panel.models import DepositRequest, PaymentEventState, Transfer
 from panel.services import reviews
@@ -93,7 +93,7 @@ def apply(method: PaymentMethod, report: PaymentReport, deposit: DepositRequest 
 
 def _why_not(deposit: DepositRequest, report: PaymentReport) -> str:
     """Why the report can't be applied to the deposit; empty if it can."""
-    asked = AskedPayment(
+    asked = RequestedPayment(
         deposit.asked_nanos, app_context.settings().currency, is_live=deposit.is_live, account=deposit.account
     )
     if report.reference and report.reference != deposit.reference:

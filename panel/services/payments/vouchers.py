@@ -111,7 +111,7 @@ def redeem(code: str, *, customer_id: int, now: datetime) -> int:
     """
     # Lock order: the customer's account first, as everywhere that moves the customer's money.
     ledger.lock_accounts([customer_id])
-    voucher = db.session.scalar(select(Voucher).where(Voucher.code_hash == _hash(_as_kept(code))))
+    voucher = db.session.scalar(select(Voucher).where(Voucher.code_hash == _hash(_stored_code(code))))
     if voucher is None:
         raise BadInput("This code isn’t valid. Check each letter and digit.", field="code")
     if db.session.scalars(select(User.is_staff).where(User.id == customer_id)).one():
@@ -181,7 +181,7 @@ def _new_code() -> str:
     return "-".join(signs[start : start + _GROUP] for start in range(0, _LENGTH, _GROUP))
 
 
-def _as_kept(code: str) -> str:
+def _stored_code(code: str) -> str:
     """The code as it was shown, however it was typed."""
     signs = "".join(sign for sign in code.upper() if sign.isalnum())[: 2 * _LENGTH]
     return "-".join(signs[start : start + _GROUP] for start in range(0, len(signs), _GROUP))

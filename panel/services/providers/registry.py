@@ -57,7 +57,7 @@ def public_name(provider: Provider) -> str:
     return provider.public_name or f"Provider {provider.id}"
 
 
-def key_mark(provider: Provider) -> str:
+def key_fingerprint(provider: Provider) -> str:
     """Fingerprint of an encrypted key, to notice changes without revealing the key."""
     return hashlib.sha256(provider.encrypted_key.encode()).hexdigest()[:16]
 

@@ -81,8 +81,8 @@ def _rows(group: SettingGroup, stored: Mapping[str, StoredSetting]) -> list[Sett
     return [_row(setting, stored.get(setting.name), start=start, merged=merged) for setting in registry.of_group(group)]
 
 
-def mark(group: SettingGroup) -> str:
-    """What a form was opened with, to notice that somebody has changed it since."""
+def form_version(group: SettingGroup) -> str:
+    """Version of the stored value for a form: saving is refused when it has changed since the form was opened."""
     lines = sorted(f"{row.name} {row.changed_at.isoformat()}" for row in _stored(group).values())
     return hashlib.blake2b("\n".join(lines).encode(), digest_size=8).hexdigest()
 
@@ -93,7 +93,7 @@ def change(group: SettingGroup, typed: Mapping[str, str], *, seen: str, actor: s
     What the environment sets is left alone. Raises BadInput for a field, or StaleForm.
     """
     lock()
-    if mark(group) != seen:
+    if form_version(group) != seen:
         raise StaleForm(CHANGED_MEANWHILE)
     changed = []
     for row in rows(group):

@@ -122,14 +122,14 @@ def by_path(path: str) -> Logo | None:
     return logo if logo is not None and logo.path == path else None
 
 
-def mark(logo: Logo | None) -> str:
-    """What a form was opened with, to notice that somebody has changed it since."""
+def form_version(logo: Logo | None) -> str:
+    """Version of the stored value for a form: saving is refused when it has changed since the form was opened."""
     return "" if logo is None else logo.digest
 
 
 def _check_seen(seen: str) -> Logo | None:
     before = find()
-    if mark(before) != seen:
+    if form_version(before) != seen:
         raise StaleForm(changes.CHANGED_MEANWHILE)
     return before
 

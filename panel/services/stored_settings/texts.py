@@ -66,8 +66,8 @@ def find_all() -> dict[EditableText, OwnText | None]:
     return {name: own.get(name.value) for name in EditableText}
 
 
-def mark(name: EditableText) -> str:
-    """What a form was opened with, to notice that somebody has changed it since."""
+def form_version(name: EditableText) -> str:
+    """Version of the stored value for a form: saving is refused when it has changed since the form was opened."""
     own = find(name)
     return "" if own is None else hashlib.blake2b(own.changed_at.isoformat().encode(), digest_size=8).hexdigest()
 
@@ -85,7 +85,7 @@ def normalized(typed: str) -> str:
 def save(name: EditableText, text: str, *, seen: str, actor: str, now: datetime) -> bool:
     """Save a checked text. False if it is the present one. Raises StaleForm. The audit log keeps every version."""
     changes.lock()
-    if mark(name) != seen:
+    if form_version(name) != seen:
         raise StaleForm(changes.CHANGED_MEANWHILE)
     own = find(name)
     if own is not None and own.text == text:

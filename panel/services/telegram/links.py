@@ -50,7 +50,7 @@ def is_any_pending(*, now: datetime) -> bool:
     return db.session.scalar(select(TelegramLink.user_id).where(TelegramLink.expires_at > now).limit(1)) is not None
 
 
-def claim(text: str, chat: int, *, is_private: bool = True, now: datetime) -> bool:
+def link_chat(text: str, chat: int, *, is_private: bool = True, now: datetime) -> bool:
     """Link this chat if the message is `/start` with a current code; the code works once.
 
     A group has many readers, so only the staff's codes link one.

@@ -26,7 +26,7 @@ def ask(client: FlaskClient, email: str) -> int:
 
 def link(app: Flask) -> str:
     """The reset link in the newest mail, from its file, or decrypted from the table."""
-    job.answer_resets()
+    job.queue_reset_links()
     db.session.rollback()
     ciphertext = db.session.scalars(select(Mail.text).where(Mail.kind == "reset").order_by(Mail.id.desc())).first()
     assert ciphertext is not None
@@ -97,7 +97,7 @@ def test_strangers_who_request_links_block_neither_the_owners_links_nor_the_owne
         stranger = {"REMOTE_ADDR": f"203.0.{number}.1"}
         asked = app.test_client().post("/forgot-password", data={"email": user.email}, environ_base=stranger)
         assert asked.status_code == 303
-        job.answer_resets()
+        job.queue_reset_links()
 
     db.session.rollback()
     assert len(db.session.scalars(select(Mail).where(Mail.kind == "reset")).all()) == throttles.MAILS_PER_ADDRESS

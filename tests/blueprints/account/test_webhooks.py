@@ -86,11 +86,11 @@ def test_the_same_address_is_not_added_twice_and_five_are_enough(mine: FlaskClie
 
 def test_another_secret_is_given_and_a_page_from_before_cannot_give_a_third(mine: FlaskClient) -> None:
     endpoint_id, first = add(mine)
-    mark = re.search(r'name="mark" value="(\w+)"', mine.get(f"{PAGE}/{endpoint_id}").text)
-    assert mark
+    fingerprint = re.search(r'name="fingerprint" value="(\w+)"', mine.get(f"{PAGE}/{endpoint_id}").text)
+    assert fingerprint
 
-    answer = mine.post(f"{PAGE}/{endpoint_id}/secret", data={"mark": mark[1]})
-    again = mine.post(f"{PAGE}/{endpoint_id}/secret", data={"mark": mark[1]})
+    answer = mine.post(f"{PAGE}/{endpoint_id}/secret", data={"fingerprint": fingerprint[1]})
+    again = mine.post(f"{PAGE}/{endpoint_id}/secret", data={"fingerprint": fingerprint[1]})
 
     assert answer.status_code == 200 and "whsec_" in answer.text and first not in answer.text
     assert again.status_code == 409 and "whsec_" not in again.text

@@ -129,7 +129,7 @@ def test_each_example_runs_and_its_answer_has_the_shape_shown(
 
     first, *others = answers_of(address, key, values_for(variant, values), action, variant)
 
-    schema, schemas = descriptions.answer_schema(variant), schemas_of(client)
+    schema, schemas = descriptions.response_schema(variant), schemas_of(client)
     assert fits(variant.answer, schema, schemas)
     assert fits(first, schema, schemas), first
     assert action.name in ("refill", "cancel") or others == [first, first]

@@ -24,7 +24,7 @@ SIGN, NO_BREAK = re.compile(r"(?<!US)\$\s?\d"), "\N{NO-BREAK SPACE}"
 
 def write_as(display: str) -> None:
     with transaction():
-        seen = changes.mark(SettingGroup.SITE)
+        seen = changes.form_version(SettingGroup.SITE)
         changes.change(SettingGroup.SITE, {"currency_display": display}, seen=seen, actor="anna", now=utc_now())
 
 

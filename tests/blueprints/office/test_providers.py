@@ -126,7 +126,7 @@ def test_a_key_is_replaced_once_a_form_and_never_shown(app: Flask, office: Flask
     settings = app.config["PANEL"]
     provider = provider_at("https://panel.example/api/v2", settings=settings)
     address = f"/office/providers/{provider.id}"
-    data = {"key": "  the-new-key  ", "mark": provider_registry.key_mark(provider)}
+    data = {"key": "  the-new-key  ", "fingerprint": provider_registry.key_fingerprint(provider)}
 
     empty = office.post(f"{address}/key", data=data | {"key": " "})
     first, second = (office.post(f"{address}/key", data=data) for _ in range(2))
@@ -156,7 +156,7 @@ def test_only_upstream_panels_have_keys_and_balances(office: FlaskClient) -> Non
     address = f"/office/providers/{a_provider('manual').id}"
 
     assert office.post(f"{address}/balance").status_code == 409
-    assert office.post(f"{address}/key", data={"key": "x", "mark": ""}).status_code == 409
+    assert office.post(f"{address}/key", data={"key": "x", "fingerprint": ""}).status_code == 409
     assert "Replace the key" not in office.get(address).text
     assert office.get("/office/providers/999").status_code == 404
 
@@ -191,7 +191,7 @@ def test_existing_providers_are_checked_only_on_request() -> None:
 
     assert providers_view.balances_due(now=utc_now()) == []
     with transaction():
-        providers_view.ask_balance(provider.id, actor="anna", now=utc_now())
+        providers_view.request_balance_check(provider.id, actor="anna", now=utc_now())
     assert providers_view.balances_due(now=utc_now()) == [provider.id]
 
 

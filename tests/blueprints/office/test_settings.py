@@ -32,7 +32,7 @@ def change(group: SettingGroup = SettingGroup.SITE, **typed: str) -> list[str]:
     """Save these values, and leave the other settings of the group as they are."""
     values = {row.setting.name: row.text for row in changes.rows(group)}
     with transaction():
-        return changes.change(group, values | typed, seen=changes.mark(group), actor="anna", now=NOON)
+        return changes.change(group, values | typed, seen=changes.form_version(group), actor="anna", now=NOON)
 
 
 def stored() -> dict[str, str]:
@@ -200,7 +200,7 @@ def test_wrong_value_changes_nothing_and_says_why(office: FlaskClient, name: str
 
 @pytest.mark.both_engines
 def test_change_of_a_form_that_somebody_else_changed_meanwhile_is_refused(app: Flask) -> None:
-    seen = changes.mark(SettingGroup.SITE)
+    seen = changes.form_version(SettingGroup.SITE)
     change(site_name="Northern Reach")
 
     with pytest.raises(StaleForm, match="Somebody changed these settings"), transaction():

@@ -149,19 +149,19 @@ def test_every_link_of_bar_and_footer_leads_to_a_page(app: Flask, client: FlaskC
 
 def test_only_the_page_shown_is_marked_in_the_bar(app: Flask) -> None:
     with app.test_request_context("/orders/new"):
-        assert page_frame.current_mark("/orders/new") == ' aria-current="page"'
-        assert page_frame.current_mark("/orders") == ""
+        assert page_frame.aria_current("/orders/new") == ' aria-current="page"'
+        assert page_frame.aria_current("/orders") == ""
     with app.test_request_context("/orders/12"):
-        assert page_frame.current_mark("/orders") == ' aria-current="true"'
-        assert page_frame.current_mark("/order-statuses") == ""
+        assert page_frame.aria_current("/orders") == ' aria-current="true"'
+        assert page_frame.aria_current("/order-statuses") == ""
 
 
 def test_a_page_of_the_office_marks_its_own_part_and_the_dashboard_only_itself(app: Flask) -> None:
     with app.test_request_context("/office/canned-answers/1"):
-        assert page_frame.current_mark("/office/tickets") == ' aria-current="true"'
-        assert page_frame.current_mark("/office") == ""
+        assert page_frame.aria_current("/office/tickets") == ' aria-current="true"'
+        assert page_frame.aria_current("/office") == ""
     with app.test_request_context("/office"):
-        assert page_frame.current_mark("/office") == ' aria-current="page"'
+        assert page_frame.aria_current("/office") == ' aria-current="page"'
 
 
 def test_landing_page_states_no_figure_that_was_not_measured(client: FlaskClient) -> None:

@@ -151,8 +151,10 @@ def test_two_secrets_sign_for_24_hours_after_a_rotation(app: Flask) -> None:
     endpoint_id = a_queue(app, count=3)
     owner = _owner(endpoint_id)
     with transaction():
-        mark = webhook_endpoints.mark_of(webhook_endpoints.find(endpoint_id, user_id=owner))
-        webhook_endpoints.rotate(endpoint_id, user_id=owner, mark=mark, settings=app.config["PANEL"], now=NOON)
+        fingerprint = webhook_endpoints.secret_fingerprint(webhook_endpoints.find(endpoint_id, user_id=owner))
+        webhook_endpoints.rotate(
+            endpoint_id, user_id=owner, fingerprint=fingerprint, settings=app.config["PANEL"], now=NOON
+        )
 
     counts: Sequence[int] = [
         len(_taken(endpoint_id, now=now).encrypted_secrets)

@@ -44,7 +44,7 @@ def prices() -> list[int]:
     [
         lambda preview: lifecycle.apply(preview, ["1", "2", "3"], actor="anna", now=NOON),
         lambda preview: lifecycle.undo(preview, actor="anna", now=NOON),
-        lambda _preview: lifecycle.ask(1, actor="anna", now=NOON),
+        lambda _preview: lifecycle.request_import(1, actor="anna", now=NOON),
         lambda _preview: lifecycle.make_way(1, now=NOON),
     ],
     ids=["apply", "undo", "ask", "import by command"],

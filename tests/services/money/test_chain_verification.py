@@ -11,7 +11,7 @@ from panel.domain.status import Status
 from panel.models import AccountKind, ChainCheckpoint, CheckpointKind, OrderEvent, Transfer, TransferKind
 from panel.services.money import audit, chain_verification, ledger
 from panel.services.money.audit import Audit
-from panel.services.money.chain_report import Mark
+from panel.services.money.chain_report import ChainHead
 from panel.services.money.ledger import Posting
 from panel.services.orders import transitions
 from panel.services.orders.transitions import Note
@@ -117,7 +117,7 @@ def a_note(order_id: int, words: str) -> None:
         transitions.add_notes([Note(transitions.lock_order(order_id), words)], now=NOON)
 
 
-def audited(*, from_start: bool = False, noted: tuple[Mark, ...] = ()) -> Audit:
+def audited(*, from_start: bool = False, noted: tuple[ChainHead, ...] = ()) -> Audit:
     """Run an audit and write its checkpoints."""
     found = audit.audit(from_start=from_start, noted=noted, now=LATER)
     with transaction():
@@ -233,7 +233,7 @@ def test_digests_are_checked_from_the_first_row_on_also_behind_a_checkpoint() ->
     assert audited().chains.marks[CheckpointKind.TRANSFERS].up_to_id == newest_transfer()
 
     assert audited(noted=right).differences == ()
-    differences = audited(noted=(Mark(CheckpointKind.TRANSFERS, 2, "x"),)).differences
+    differences = audited(noted=(ChainHead(CheckpointKind.TRANSFERS, 2, "x"),)).differences
 
     assert differences == ("The transfers up to 2 are not those whose digest was noted before.",)
 

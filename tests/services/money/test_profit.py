@@ -18,7 +18,7 @@ from panel.domain.resale import MAX_CHARGE_NANOS, UpstreamCharge
 from panel.domain.review_kind import ReviewKind
 from panel.domain.status import Status
 from panel.models import Order, OrderCost, Provider, Review, Tool, User
-from panel.providers.base import Ask
+from panel.providers.base import StatusRequest
 from panel.services import test_orders
 from panel.services.money import order_costs, profit
 from panel.services.money.profit import Grouping, ProfitSums
@@ -74,7 +74,7 @@ def reviews() -> list[str]:
 @pytest.mark.both_engines
 def test_charge_of_a_status_answer_is_kept_and_follows_the_newest_one(app: Flask) -> None:
     order = an_order(tool=a_resold_tool(), quantity=1_000, status=Status.IN_PROGRESS)
-    ask = Ask(order.id, "77", order.provider_service, order.quantity)
+    ask = StatusRequest(order.id, "77", order.provider_service, order.quantity)
 
     for charge, remains in (("0.4", 900), ("0.1", 750)):
         report = Report(
@@ -140,7 +140,7 @@ def test_a_charge_beyond_all_bounds_holds_no_other_report(app: Flask) -> None:
     tool = a_resold_tool(currency="EUR", exchange=999_999 * 10**9)
     wild, other = (an_order(tool=tool, quantity=1_000, status=Status.IN_PROGRESS) for _ in range(2))
     charges = {wild.id: UpstreamCharge(MAX_CHARGE_NANOS, "EUR"), other.id: UpstreamCharge(1, "EUR")}
-    asks = [Ask(order.id, f"7{order.id}", order.provider_service, order.quantity) for order in (wild, other)]
+    asks = [StatusRequest(order.id, f"7{order.id}", order.provider_service, order.quantity) for order in (wild, other)]
 
     with transaction():
         reports = {order_id: Report("Completed", 0, charge=charge) for order_id, charge in charges.items()}

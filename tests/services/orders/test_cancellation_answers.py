@@ -30,7 +30,7 @@ def asked() -> tuple[Order, int]:
 
 def answered(cancellation_id: int, state: CancellationState, reason: str = "It is nearly done.") -> None:
     with transaction():
-        cancellations.answer_by_operator(cancellation_id, state, reason=reason, actor="anna", now=utc_now())
+        cancellations.decide_by_operator(cancellation_id, state, reason=reason, actor="anna", now=utc_now())
 
 
 def open_reviews() -> list[Review]:

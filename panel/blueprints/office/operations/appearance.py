@@ -92,5 +92,5 @@ def _page(error: PanelError | None = None, *, preview: Logo | None = None) -> st
         errors=by_field(error),
         logo=present_logo,
         preview=preview,
-        seen_logo=logo.mark(present_logo),
+        seen_logo=logo.form_version(present_logo),
     )

@@ -70,7 +70,7 @@ def live(upstream_id: int) -> ResponseReturnValue:
 def ask(upstream_id: int) -> ResponseReturnValue:
     try:
         with transaction():
-            lifecycle.ask(upstream_id, actor=layout.actor(), now=utc_now())
+            lifecycle.request_import(upstream_id, actor=layout.actor(), now=utc_now())
     except NotFound:
         raise
     except PanelError as error:

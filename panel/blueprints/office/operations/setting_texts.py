@@ -92,7 +92,7 @@ def _page(
         preview=preview,
         method_mark=manual.METHOD,
         facts=facts_for_prose(app_context.settings()) if name.is_guide else {},
-        seen=texts.mark(name),
+        seen=texts.form_version(name),
         max_length=texts.MAX_LENGTH,
         errors=by_field(error),
     )

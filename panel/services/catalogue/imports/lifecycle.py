@@ -66,7 +66,7 @@ def undoable(provider_id: int) -> CatalogueImport | None:
     )
 
 
-def ask(provider_id: int, *, actor: str, now: datetime) -> CatalogueImport:
+def request_import(provider_id: int, *, actor: str, now: datetime) -> CatalogueImport:
     """Have the worker fetch the catalogue.
 
     Raises RoleNotAllowed, NotFound, or Refused without a margin or while one runs.

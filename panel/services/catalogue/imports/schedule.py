@@ -63,7 +63,7 @@ def start(provider_id: int, *, now: datetime) -> None:
     if newest is not None and newest.state == ImportState.READY and is_fresh and not newest.is_scheduled:
         return
     try:
-        lifecycle.ask(provider_id, actor=ACTOR, now=now).is_scheduled = True
+        lifecycle.request_import(provider_id, actor=ACTOR, now=now).is_scheduled = True
     except ActionRefused:
         return
     db.session.flush()
