@@ -6,8 +6,9 @@ Links are stored normalized: scheme and host in lower case, the rest as entered.
 from functools import lru_cache
 from urllib.parse import urlsplit
 
-from panel.domain import patterns, public_ip_rules
+from panel.domain import patterns
 from panel.domain.errors import BadCatalogue, BadLink
+from panel.domain.network import public_ip_rules
 from panel.domain.patterns import BadPattern
 
 MAX_LENGTH = 2_000

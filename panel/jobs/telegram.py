@@ -12,7 +12,7 @@ import structlog
 
 from panel.clock import utc_now
 from panel.db import db, transaction
-from panel.domain import public_ip_rules
+from panel.domain.network import public_ip_rules
 from panel.jobs.provider_calls import panel_settings
 from panel.providers import egress
 from panel.providers.egress import HttpResponse, NotReached

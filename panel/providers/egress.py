@@ -13,9 +13,9 @@ from dataclasses import dataclass
 
 import httpx
 
-from panel.domain import public_ip_rules
 from panel.domain.errors import BadInput
-from panel.domain.public_ip_rules import Pairs
+from panel.domain.network import public_ip_rules
+from panel.domain.network.public_ip_rules import Pairs
 from panel.providers.call_trace import CallTrace
 from panel.providers.http import CONNECT_SECONDS, tls
 

@@ -22,7 +22,7 @@ from urllib.parse import urlsplit
 import aiosmtplib
 
 from panel.domain.accounts import email_address
-from panel.mail_server import MailServer
+from panel.domain.network.mail_server import MailServer
 from panel.settings import Settings
 
 CONNECT_SECONDS = 10.0

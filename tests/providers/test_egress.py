@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from panel.domain.public_ip_rules import read_pairs
+from panel.domain.network.public_ip_rules import read_pairs
 from panel.providers import egress
 from panel.providers.egress import NotReached
 from tests.support.webhook_servers import RecordingServer, a_server, a_tls_server, answer_of

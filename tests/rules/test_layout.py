@@ -9,7 +9,7 @@ from pathlib import Path
 from tests.rules.source import ROOT, ignored_names, name_of, own_files, python_files, tree_of
 
 TOP_LEVEL = {"app.py", "panel", "templates", "static", "content", "tests", "requirements.txt", "README.md"}
-ROOT_MODULES = {"app_context", "application", "clock", "logs", "mail_server", "settings", "worker"}
+ROOT_MODULES = {"app_context", "application", "clock", "logs", "settings", "worker"}
 MAX_LINES = 300
 MAX_LINES_OF_TESTS = 500
 MAX_LINES_OF_CONFTEST = 150

@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from cryptography.x509.oid import NameOID
 
 from panel.clock import utc_now
-from panel.domain.public_ip_rules import Pairs, read_pairs
+from panel.domain.network.public_ip_rules import Pairs, read_pairs
 from panel.providers.http import tls
 
 

@@ -8,8 +8,8 @@ from datetime import datetime, timedelta
 from sqlalchemy import ColumnElement, Select, select, update
 
 from panel.db import db
-from panel.domain import public_ip_rules
 from panel.domain.errors import ActionRefused, BadInput, NotFound
+from panel.domain.network import public_ip_rules
 from panel.models import DeliveryState, WebhookDelivery, WebhookEndpoint
 from panel.security import encryption
 from panel.services import webhooks

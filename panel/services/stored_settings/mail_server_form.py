@@ -7,7 +7,7 @@ from enum import StrEnum
 from urllib.parse import quote
 
 from panel.domain.errors import BadInput
-from panel.mail_server import MailServer, parse_mail_server
+from panel.domain.network.mail_server import MailServer, parse_mail_server
 
 MAX_LENGTH = 200
 MAX_PORT = 65_535

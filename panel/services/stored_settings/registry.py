@@ -14,7 +14,7 @@ from panel.domain import plain_text
 from panel.domain.accounts import email_address
 from panel.domain.errors import BadInput
 from panel.domain.money import CurrencyDisplay
-from panel.mail_server import parse_mail_server
+from panel.domain.network.mail_server import parse_mail_server
 from panel.services.stored_settings import mail_server_form
 from panel.settings import Settings
 

@@ -13,7 +13,7 @@ from panel.clock import utc_now
 from panel.db import transaction
 from panel.domain.accounts.roles import Action
 from panel.domain.errors import ExpiredForm, PanelError
-from panel.mail_server import MailServer, parse_mail_server
+from panel.domain.network.mail_server import MailServer, parse_mail_server
 from panel.services import audit_log
 from panel.services.mail import outbox, server_test
 from panel.services.office import second_approval

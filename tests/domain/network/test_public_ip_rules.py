@@ -2,9 +2,9 @@
 
 import pytest
 
-from panel.domain import public_ip_rules
 from panel.domain.errors import BadInput
-from panel.domain.public_ip_rules import Pairs, read_pairs
+from panel.domain.network import public_ip_rules
+from panel.domain.network.public_ip_rules import Pairs, read_pairs
 
 NO_HOSTS: Pairs = frozenset()
 
