@@ -111,10 +111,10 @@ def sort_by_name(world: World, who: User) -> None:
     category_order.sort_by_name(actor=who.email, now=utc_now())
 
 
-def key_fingerprint(world: World) -> str:
+def key_of(world: World) -> dict[str, str]:
     shown = providers_view.find(world.provider, now=utc_now())
     assert shown is not None
-    return shown.key_fingerprint
+    return {"fingerprint": shown.key_fingerprint}
 
 
 def by(who: User) -> dict[str, object]:
@@ -304,9 +304,7 @@ ACTIONS: dict[str, tuple[Action, Call]] = {
     ),
     "office.providers_view.replace_key": (
         Action.MANAGE_PROVIDERS,
-        lambda w, who: providers_view.replace_key(
-            w.provider, encrypted_key="new", fingerprint=key_fingerprint(w), **by(who)
-        ),
+        lambda w, who: providers_view.replace_key(w.provider, encrypted_key="new", **key_of(w), **by(who)),
     ),
     "office.providers_view.add": (
         Action.MANAGE_PROVIDERS,
