@@ -37,6 +37,7 @@ SHEETS = {
         "css/forms",
         "css/timeline",
         "css/members",
+        "css/account",
         "css/live",
         "css/views",
         "css/orders",

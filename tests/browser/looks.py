@@ -63,7 +63,7 @@ RAGGED = r"""() => {
     }
     return found;
 }"""
-# A current link that differs by color alone can't be seen in forced colors.
+# A current link that differs by color alone can't be seen in forced colors, nor one that looks like the others.
 ONLY_COLOR = """() => {
     const plain = (each) => {
         const style = getComputedStyle(each);
@@ -72,7 +72,10 @@ ONLY_COLOR = """() => {
     };
     const seen = [...document.querySelectorAll("[aria-current]")].filter((each) => each.checkVisibility());
     const here = seen.filter(plain);
-    return here.filter((each) => !each.closest(".breadcrumb")).map((each) => each.textContent.trim());
+    // A transparent line is painted like any other.
+    const lined = (each) => getComputedStyle(each).borderBlockEndStyle !== "none";
+    const others = [...document.querySelectorAll(".views a:not([aria-current])")].filter(lined);
+    return [...here.filter((each) => !each.closest(".breadcrumb")), ...others].map((each) => each.textContent.trim());
 }"""
 
 _all_classes: set[str] = set()

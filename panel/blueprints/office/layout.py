@@ -98,6 +98,12 @@ def back(default: str) -> str:
     return wanted if is_ours else default
 
 
+def row_in_list(page: str, row: str) -> str:
+    """Back link to a row of a list. The `list` parameter has the list's filters: short, since each row's link has it."""
+    filters = request.args.get("list", "")
+    return back(f"{page}?{filters}#{row}" if filters else f"{page}#{row}")
+
+
 def here() -> str:
     """The current page's URL, as the `back` parameter of its links."""
     return request.full_path.removesuffix("?")

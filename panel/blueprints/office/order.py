@@ -264,8 +264,7 @@ def _page(order_id: int, errors: dict[str, str] | None = None) -> str:
         typed={name: request.form.get(name, "") for name in TYPED},
         limits=layout.limits(),
         operator_id=layout.operator_id(),
-        # A row of the whole list doesn't name it.
-        away=layout.back(f"{LIST}#order-{story.own.id}"),
+        away=layout.row_in_list(LIST, f"order-{story.own.id}"),
     )
 
 

@@ -181,7 +181,7 @@ def _region(wanted: OfficeOrderFilters) -> tuple[Markup, str]:
         has_days=wanted.filters.period is not None,
         is_narrow=wanted.is_narrow,
         is_beyond=wanted.after is not None and not page.lines,
-        here=_address(PAGE, wanted),
+        filters=wanted.query(),
         first=_address(PAGE, wanted.at(None)) if wanted.after is not None else None,
         following=_address(PAGE, wanted.at(page.next_after)) if page.next_after is not None else None,
         clear_url=PAGE,

@@ -17,7 +17,7 @@ from tests.support import ledger_oracle
 from tests.support.browsing import post
 from tests.support.factories import NOON, a_customer, a_tool, an_operator, an_order, logged_in, reload
 
-MAX_ROW_BYTES = 1_150
+MAX_ROW_BYTES = 1_000
 HOSTILE = "<script>alert(1)</script> {{ 7*7 }} =cmd()"
 PAGES = ("/office", "/office/live", "/office/orders", "/office/orders/live", "/office/reviews", "/office/refills")
 
