@@ -9,6 +9,7 @@ import copy
 import functools
 import gc
 import inspect
+import re
 from collections.abc import Callable, Mapping
 from operator import attrgetter
 from pathlib import Path
@@ -18,7 +19,7 @@ from typing import Any, ClassVar
 
 import frontmatter
 from flask import Flask
-from jinja2 import BytecodeCache
+from jinja2 import BytecodeCache, Environment
 from jinja2.bccache import Bucket
 from sqlalchemy import Engine
 from sqlalchemy.engine.interfaces import Compiled
@@ -26,6 +27,7 @@ from werkzeug.routing import Map, Rule, RuleFactory
 from werkzeug.routing.matcher import StateMachineMatcher
 
 from panel import assets
+from panel.application import SyncFlask
 from panel.assets import stylesheets
 from panel.assets.encodings import compress
 from panel.blueprints.shared import help_texts
@@ -33,6 +35,8 @@ from panel.services.catalogue import tool_texts
 from panel.services.help import content, markdown
 from panel.services.help.content import Content
 from panel.services.help.markdown import Prose
+
+INCLUDE = re.compile(r'{%-?\s*include\s+"([^"]+)"[\s\w]*-?%}')
 
 
 class SharedRule(Rule):
@@ -134,17 +138,23 @@ of_rule = attrgetter(
 
 
 class SharedTemplates(BytecodeCache):
-    """Jinja's compiled templates, by name, source and the environment's part of the code."""
+    """Jinja's compiled templates, by name, source and the environment's part of the code.
+
+    The code of a template holds those that it includes, so it is used while their files are unchanged.
+    """
 
     def __init__(self) -> None:
-        self.codes: dict[object, CodeType] = {}
+        self.codes: dict[object, tuple[CodeType, dict[str, int]]] = {}
 
     def load_bytecode(self, bucket: Bucket) -> None:
-        bucket.code = self.codes.get(self._key(bucket))
+        code, included = self.codes.get(self._key(bucket), (None, {}))
+        if all(Path(path).stat().st_mtime_ns == changed_at for path, changed_at in included.items()):
+            bucket.code = code
 
     def dump_bytecode(self, bucket: Bucket) -> None:
         if bucket.code is not None:
-            self.codes[self._key(bucket)] = bucket.code
+            files = _included_files(bucket.environment, bucket.code.co_filename)
+            self.codes[self._key(bucket)] = bucket.code, {path: Path(path).stat().st_mtime_ns for path in files}
 
     def _key(self, bucket: Bucket) -> object:
         environment = bucket.environment
@@ -159,7 +169,22 @@ class SharedTemplates(BytecodeCache):
             environment.keep_trailing_newline,
             takes_context,
             environment.code_generator_class,
+            # A server that reloads compiles no template into the one that includes it.
+            environment.auto_reload,
         )
+
+
+def _included_files(environment: Environment, path: str) -> set[str]:
+    """The files that a template includes by name, and those that they include."""
+    found: set[str] = set()
+    waiting = [path]
+    while waiting:
+        for name in INCLUDE.findall(Path(waiting.pop()).read_text()):
+            _source, file, _is_fresh = environment.loader.get_source(environment, name)  # type: ignore[union-attr]
+            if file is not None and file not in found:
+                found.add(file)
+                waiting.append(file)
+    return found
 
 
 class SharedStatements(dict[Any, Compiled]):
@@ -188,7 +213,8 @@ def share() -> None:
     """Turn sharing on for the apps of this process."""
     Flask.url_rule_class = SharedRule
     Flask.url_map_class = SharedMap
-    Flask.jinja_options = {**Flask.jinja_options, "bytecode_cache": SharedTemplates()}
+    # Its own options hide those of Flask.
+    SyncFlask.jinja_options = {**SyncFlask.jinja_options, "bytecode_cache": SharedTemplates()}
     stylesheets.minify = functools.cache(stylesheets.minify)
     setattr(assets, "compress", functools.cache(compress))  # noqa: B010
     setattr(help_texts, "load", _shared_content(content.load))  # noqa: B010
