@@ -4,13 +4,12 @@ Each page is requested with a short past and with a long one: in between, every 
 thousands of rows (`tests/support/many_rows.py`), half of them of the same customer.
 """
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from http import HTTPStatus
 
 import pytest
 from flask import Flask
-from sqlalchemy import event, select, text
+from sqlalchemy import select, text
 
 from panel.clock import utc_now
 from panel.db import db
@@ -21,8 +20,7 @@ from panel.services.api import webhook_deliveries
 from panel.services.office import audit_log_search, order_table
 from panel.services.office.ledger import conditions as ledger_conditions
 from panel.services.orders import history
-from tests.flows.test_flat import counting
-from tests.support import logged_in_pages, many_rows
+from tests.support import logged_in_pages, many_rows, rows_read
 from tests.support.logged_in_pages import LoggedInPage
 
 SHORT, LONG = 120, 3_000
@@ -104,7 +102,9 @@ def test_no_page_reads_what_it_does_not_show(app: Flask, engine: str) -> None:
     with db.engine.begin() as connection:
         copies = many_rows.Copies(connection, customer)
         copies.make(SHORT)
-    with _counted(app, engine) as count:
+    if engine == "postgresql":
+        _with_indexes()
+    with rows_read.counted(app) as count:
         short = _measured(app, pages, count, "short")
         with db.engine.begin() as connection:
             copies.connection = connection
@@ -159,35 +159,9 @@ def _status(app: Flask, page: LoggedInPage, path: str) -> int:
     return logged_in_pages.status_of(app, LoggedInPage(page.rule, path, page.cookie))
 
 
-@contextmanager
-def _counted(app: Flask, engine: str) -> Iterator[Callable[[], int]]:
-    """How much was read so far: SQLite's steps in hundreds; on PostgreSQL rows of tables and entries of indexes."""
-    if engine == "sqlite":
-        counted = counting(app)
-        yield lambda: counted[0]
-        return
+def _with_indexes() -> None:
+    """With as few rows as here, PostgreSQL rightly scans; where an index can be used, it must be."""
     name = db.engine.url.database
     with db.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-        # With as few rows as here, PostgreSQL rightly scans; where an index can be used, it must be.
         for setting in ("enable_seqscan = off", "random_page_cost = 1.1", "jit = off"):
             connection.execute(text(f'ALTER DATABASE "{name}" SET {setting}'))
-    db.session.remove()
-    db.engine.dispose()
-
-    def report(connection: object, _record: object) -> None:
-        connection.execute("SELECT pg_stat_force_next_flush()")  # type: ignore[attr-defined]
-        connection.rollback()  # type: ignore[attr-defined]
-
-    event.listen(db.engine, "checkin", report)
-    rows = text(
-        "SELECT (SELECT sum(seq_tup_read) FROM pg_stat_user_tables)"
-        " + (SELECT sum(idx_tup_read) FROM pg_stat_user_indexes)"
-    )
-
-    def count() -> int:
-        db.session.remove()
-        with db.engine.connect() as connection:
-            return int(connection.scalar(rows) or 0)
-
-    yield count
-    event.remove(db.engine, "checkin", report)

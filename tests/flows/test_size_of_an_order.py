@@ -1,8 +1,6 @@
 """Size of an order: bytes of the SQLite file for each, with its events, transfers, sums, counts and indexes."""
 
-from pathlib import Path
-
-from flask import Flask
+import pytest
 
 from panel.db import db
 from tests.support import large_panel
@@ -11,10 +9,11 @@ ORDERS, CUSTOMERS = 20_000, 200
 MAX_BYTES = 1_100
 
 
-def test_an_order_takes_at_most_1100_bytes(app: Flask) -> None:
+@pytest.mark.usefixtures("app")
+def test_an_order_takes_at_most_1100_bytes() -> None:
     empty = used_bytes()
 
-    large_panel.fill(Path(app.instance_path, "panel.db"), orders=ORDERS, customers=CUSTOMERS)
+    large_panel.fill(orders=ORDERS, customers=CUSTOMERS)
 
     bytes_an_order = (used_bytes() - empty) / ORDERS
     assert MAX_BYTES / 2 < bytes_an_order <= MAX_BYTES
