@@ -6,13 +6,31 @@ import gzip
 import json
 import os
 import secrets
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import IO, Any
 
-from sqlalchemy import Connection, Date, DateTime, LargeBinary, Table, Text, func, select, type_coerce
+from sqlalchemy import (
+    Boolean,
+    Column,
+    ColumnElement,
+    Connection,
+    Date,
+    DateTime,
+    Integer,
+    LargeBinary,
+    Table,
+    Text,
+    case,
+    false,
+    func,
+    literal,
+    select,
+    true,
+    type_coerce,
+)
 
 from panel.db import db
 from panel.domain.errors import ActionRefused
@@ -31,9 +49,9 @@ def write(path: Path, *, now: datetime, progress: Progress | None = None) -> int
     try:
         with _new_file(path) as file, gzip.GzipFile(fileobj=file, mode="wb", compresslevel=COMPRESSION) as packed:
             count = 0
-            for lines in _pieces(now=now, progress=progress):
-                packed.write("".join(f"{_encode(line)}\n" for line in lines).encode())
-                count += sum(isinstance(line, list) for line in lines)
+            for rows, text in _pieces(now=now, progress=progress):
+                packed.write(text.encode())
+                count += rows
     except FileExistsError:
         raise _is_there(path) from None
     except FileNotFoundError:
@@ -87,29 +105,59 @@ def _to_disk(file: IO[bytes]) -> None:
     os.fsync(file.fileno())
 
 
-def _pieces(*, now: datetime, progress: Progress | None) -> Iterator[Sequence[dict[str, Any] | list[Any]]]:
+def _pieces(*, now: datetime, progress: Progress | None) -> Iterator[tuple[int, str]]:
+    """Lines of the file, each time with how many of them are rows."""
     engine = db.engine
     if engine.dialect.name == "postgresql":
         engine = engine.execution_options(isolation_level="REPEATABLE READ")
     # One read transaction for all tables, so the backup is consistent. On SQLite (WAL) writers continue.
     with engine.connect() as connection:
-        yield [{"kind": KIND, "format": FORMAT, "made_at": now.isoformat(), "revision": revision_of(connection)}]
+        head = {"kind": KIND, "format": FORMAT, "made_at": now.isoformat(), "revision": revision_of(connection)}
+        yield 0, _line(head)
         count = 0
         for table in tables_of(connection):
-            yield [{"table": table.name, "columns": [column.name for column in table.columns]}]
+            yield 0, _line({"table": table.name, "columns": [column.name for column in table.columns]})
             rows, done = 0, 0
             if progress is not None:
                 rows = connection.execute(select(func.count()).select_from(table)).scalar_one()
-            for lines in _rows(connection, table):
-                yield lines
-                done += len(lines)
+            is_made_by_sqlite = connection.dialect.name == "sqlite" and _is_plain(table)
+            for found, text in _rows_as_json(connection, table) if is_made_by_sqlite else _rows(connection, table):
+                yield found, text
+                done += found
                 if progress is not None:
                     progress(table.name, done, rows)
             count += done
-        yield [{"rows": count}]
+        yield 0, _line({"rows": count})
 
 
-def _rows(connection: Connection, table: Table) -> Iterator[list[list[Any]]]:
+def _line(value: dict[str, Any] | list[Any]) -> str:
+    return f"{_encode(value)}\n"
+
+
+def _is_plain(table: Table) -> bool:
+    """Whether SQLite's own JSON has all values of this table exactly."""
+    return all(isinstance(column.type, Boolean | Date | DateTime | Integer | Text) for column in table.columns)
+
+
+def _rows_as_json(connection: Connection, table: Table) -> Iterator[tuple[int, str]]:
+    """Rows as SQLite itself writes them, in less than half of the time that Python takes."""
+    made = func.json_array(*(_json_value(column) for column in table.columns), type_=Text())
+    statement = select(made).order_by(*table.primary_key.columns)
+    result = connection.execution_options(yield_per=rows_at_once(table)).execute(statement)
+    for lines in result.scalars().partitions():
+        yield len(lines), "\n".join((*lines, ""))
+
+
+def _json_value(column: Column[Any]) -> ColumnElement[Any]:
+    plain = type_coerce(column, Text())
+    if isinstance(column.type, DateTime):
+        return func.substr(plain, 1, 10) + literal("T") + func.substr(plain, 12) + literal("+00:00")
+    if isinstance(column.type, Boolean):
+        return func.json(case((column.is_(true()), "true"), (column.is_(false()), "false")))
+    return plain
+
+
+def _rows(connection: Connection, table: Table) -> Iterator[tuple[int, str]]:
     is_sqlite = connection.dialect.name == "sqlite"
     times = [place for place, column in enumerate(table.columns) if isinstance(column.type, DateTime)]
     files = [place for place, column in enumerate(table.columns) if isinstance(column.type, LargeBinary)]
@@ -131,4 +179,4 @@ def _rows(connection: Connection, table: Table) -> Iterator[list[list[Any]]]:
             for place in times:
                 if line[place] is not None:
                     line[place] = f"{line[place][:10]}T{line[place][11:]}+00:00"
-        yield lines
+        yield len(lines), "".join(map(_line, lines))
