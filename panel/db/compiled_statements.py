@@ -3,32 +3,41 @@
 A step that moves money takes about ten small statements. SQLAlchemy spends several times longer on each than SQLite
 does, so these go straight to the driver. SQLAlchemy's type processors still convert values in both directions, and
 driver errors are raised as SQLAlchemy's own, so callers see no difference.
+
+On PostgreSQL an INSERT or UPDATE of several rows is one statement that reads them from a JSON array: the server plans
+and executes it once, and triggers for each statement run once, not for each row.
 """
 
+import json
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from operator import itemgetter
-from typing import Any
+from typing import Any, cast
 
 from sqlalchemy import (
     BigInteger,
     ColumnElement,
     Connection,
     Dialect,
+    Insert,
     SelectBase,
     Text,
     TypeDecorator,
+    Update,
     any_,
     bindparam,
+    column,
     func,
     select,
 )
-from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.dialects.postgresql import ARRAY, JSON
 from sqlalchemy.engine.interfaces import DBAPICursor
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.sql.compiler import SQLCompiler
+from sqlalchemy.sql.elements import BindParameter
+from sqlalchemy.sql.visitors import replacement_traverse
 
 from panel.db import connection_of, current_connection, db
 
@@ -36,6 +45,9 @@ Values = Mapping[str, Any]
 Processor = Callable[[Any], Any]
 
 PIPELINE_KEY = "panel_pipeline"
+ROWS = "rows_of_batch"
+
+_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), default=datetime.isoformat).encode
 
 
 class _JsonArray(TypeDecorator[Any]):
@@ -143,9 +155,14 @@ class _Compiled:
         names = compiled.positiontup if compiled.positiontup is not None else sorted(kinds)
         self._names, self._is_by_place = tuple(names), compiled.positiontup is not None
         self._take = itemgetter(*names) if len(names) > 1 else None
-        self._fixed = {name: value for name, value in compiled.params.items() if value is not None}
+        binds = compiled.bind_names.items()
+        self._fixed = {name: bind.value for bind, name in binds if not bind.required and bind.value is not None}
         processors = [kinds[name].bind_processor(dialect) for name in names]
         self._binds = [(place, process) for place, process in enumerate(processors) if process is not None]
+        self._batch_sql = ""
+        if dialect.name == "postgresql" and isinstance(statement, Insert | Update):
+            given = {bind.key: bind.type for bind, name in binds if name not in self._fixed}
+            self._batch_sql = str(_of_json(statement, given).compile(dialect=dialect))
         self._results: list[tuple[int, Processor]] = []
         if isinstance(statement, SelectBase):
             for place, column in enumerate(statement.selected_columns):
@@ -167,6 +184,8 @@ class _Compiled:
         try:
             if len(given) == 1:
                 cursor.execute(self._sql, given[0])
+            elif self._batch_sql:
+                cursor.execute(self._batch_sql, {**self._fixed, ROWS: _encode(given)})
             else:
                 cursor.executemany(self._sql, given)
         except self._dialect.loaded_dbapi.Error as error:
@@ -191,6 +210,21 @@ class _Compiled:
         for place, process in self._results:
             values[place] = process(values[place])
         return values
+
+
+def _of_json(statement: Insert | Update, given: Mapping[str, Any]) -> Insert | Update:
+    """The statement for all rows of a JSON array, with columns of it in place of its bound parameters."""
+    rows = func.json_to_recordset(bindparam(ROWS, type_=JSON()))
+    columns = (column(name, kind) for name, kind in given.items())
+    table = rows.table_valued(*columns).render_derived(name=ROWS, with_types=True)
+    if isinstance(statement, Insert):
+        return statement.from_select(list(given), select(*table.c), include_defaults=False)
+
+    def replaced(element: Any, **_: Any) -> Any:
+        return table.c[element.key] if isinstance(element, BindParameter) and element.key in given else None
+
+    found: Any = replacement_traverse(statement, {}, replaced)
+    return cast("Update", found)
 
 
 def _bound_value(process: Processor, value: Any, done: dict[tuple[int, Any], Any]) -> Any:
