@@ -17,7 +17,7 @@ from tests.support.factories import a_customer, a_tool, an_operator
 CUSTOMERS = 50
 OPEN = 40
 
-# A time so many seconds after the beginning of a day.
+# A time that lies some seconds after the beginning of a day.
 _AT = {
     "sqlite": "strftime('%Y-%m-%d %H:%M:%S.000000', '{day}', ({seconds}) || ' seconds')",
     "postgresql": "TIMESTAMP WITH TIME ZONE '{day} 00:00+00' + ({seconds}) * INTERVAL '1 second'",
