@@ -33,8 +33,15 @@ class LRUCache(Generic[Key, Value]):
 
     def get_all(self, keys: Iterable[Key]) -> list[Value | None]:
         """The value of each key, None where there is none."""
+        found: list[Value | None] = []
         with self._lock:
-            return [self._entries.get(key) for key in keys]
+            for key in keys:
+                # `get` would look each of them up twice.
+                try:
+                    found.append(self._entries[key])
+                except KeyError:
+                    found.append(None)
+        return found
 
     def set(self, key: Key, value: Value) -> list[tuple[Key, Value]]:
         """Store a value, unless it is larger than the whole cache. Returns what was dropped for it."""

@@ -128,10 +128,10 @@ class ApiReadCache(ResponseCache[PlainCall, _Versions, _Answer]):
         ids = api_orders.ids_value(call.order_ids.values(), engine=self._engine)
         with self._lock:
             rows = self._statuses({"customer_id": user_id, "ids": ids})
-        if rows is None or not (call.is_many or rows):
-            return None
-        found = api_orders.status_texts(rows, currency=self._settings.currency)
-        return handlers.by_word(call.order_ids, found) if call.is_many else next(iter(found.values()))
+            if rows is None or not (call.is_many or rows):
+                return None
+            found = api_orders.status_texts(rows, currency=self._settings.currency)
+            return handlers.by_word(call.order_ids, found) if call.is_many else next(iter(found.values()))
 
     def count_call(self, key_id: int) -> RateLimitUse:
         most = self._settings.api_requests_a_minute

@@ -20,6 +20,7 @@ from panel.logs import REQUEST_ID
 from panel.security.request_identity import MADE_FOR
 
 Headers = list[tuple[str, str]]
+NO_HEADERS: Mapping[str, str] = {}
 
 # The id of the request; where it came from, and through which proxies.
 PASSED_ON = frozenset({REQUEST_ID, "HTTP_X_FORWARDED_FOR", "HTTP_FORWARDED", "HTTP_X_REAL_IP", "HTTP_VIA"})
@@ -84,10 +85,12 @@ class CapturedResponse:
         """The body, with placeholders."""
         return _MARK.encode().join(self.pieces)
 
-    def with_body(self, body: bytes) -> "CapturedResponse":
-        """The same response with another body."""
+    def with_body(self, body: bytes, headers: Mapping[str, str] = NO_HEADERS) -> "CapturedResponse":
+        """The same response with another body, and with these of its headers changed."""
         other = copy(self)
         other.pieces = _split(body)
+        if headers:
+            other.headers = [(name, headers.get(name, value)) for name, value in self.headers]
         return other
 
     def __call__(self, _environ: WSGIEnvironment, start_response: StartResponse) -> list[bytes]:

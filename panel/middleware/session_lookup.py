@@ -23,7 +23,7 @@ class SessionLookup:
         self.public_url: str = app.config["PANEL"].public_url
         if not isinstance(app.session_interface, SignedSessions):
             raise TypeError("Set app.session_interface to SignedSessions first: it verifies the cookies.")
-        self._app, self._sessions = app, app.session_interface
+        self.app, self._sessions = app, app.session_interface
         with app.app_context():
             self._lock = read_lock(db.engine)
             self._read_versions = reader(db.engine, PAGE_VERSIONS)
@@ -61,7 +61,7 @@ class SessionLookup:
         """The session token in the cookie, and its hash."""
         cookie = self.cookie_of(environ)
         try:
-            found = self._sessions.verified(self._app, cookie) if cookie else None
+            found = self._sessions.verified(self.app, cookie) if cookie else None
         except BadSignature:
             return None
         return (found.token, found.token_hash) if found is not None and found.token else None

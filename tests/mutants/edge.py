@@ -44,8 +44,16 @@ MUTANTS = (
     *in_file(
         "panel/middleware/order_history_cache.py",
         KEPT_HISTORY,
-        ("if page.may_be_cached_for(versions.token):", "if True:"),
+        ("== PAGE and page.may_be_cached_for(versions.token):", "== PAGE:"),
+        ("is not None and page.may_be_cached_for(versions.token):", "is not None:"),
         ("theme_of(environ), address) if session", '"", address) if session'),
+    ),
+    *in_file(
+        "panel/blueprints/orders/history_again.py",
+        "tests/middleware/test_history_rendered_again.py",
+        ("!= before:", "== 1:"),
+        ("== self.facts", "is not None"),
+        ("if incident_banner.closed_ordering() is None:", "if True:"),
     ),
     *in_file(
         "panel/middleware/public_page_cache.py",

@@ -177,7 +177,9 @@ def _body(body: bytes, *, is_json: bool) -> dict[str, object]:
 
 def form_of(text: bytes) -> dict[str, object]:
     """The fields of a form or a query string, as `_by_name` gives them. Raises ValueError."""
-    pairs = parse_qsl(text.decode(errors="replace"), keep_blank_values=True, max_num_fields=MAX_FIELDS)
+    # Clients escape the commas of a hundred ids, and `parse_qsl` takes longer for each escape than for the whole text.
+    plain = text.replace(b"%2C", b",").decode(errors="replace")
+    pairs = parse_qsl(plain, keep_blank_values=True, max_num_fields=MAX_FIELDS)
     _check_storable([each for pair in pairs for each in pair])
     return _by_name(pairs)
 

@@ -4,6 +4,8 @@ What it shows of no person is in the key of the shell. A page that shows more, s
 isn't cached, is rendered as any other.
 """
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from types import SimpleNamespace
 
 from flask import current_app, render_template, request, session
@@ -12,60 +14,68 @@ from markupsafe import Markup, escape
 from panel import app_context
 from panel.blueprints.shared import incident_banner, page_frame
 from panel.blueprints.shared.shells import Shell, places
-from panel.blueprints.shared.template_globals import me
+from panel.blueprints.shared.template_globals import me, push_url_of
 from panel.db.lru_cache import LRUCache
 from panel.domain.formatting import STAMP_MARKS
 from panel.security import csrf_token
-from panel.security.request_identity import theme_of
+from panel.services.accounts.sessions import LoggedIn
 
-# Some 5 kB each, one for each address of a page and theme that is asked for.
-MAX_SHELLS = 2_000
+# Some 10 kB each, one for each address of a page, role and theme that is asked for.
+MAX_SHELLS = 1_000
 
-_TEMPLATE, _BAR = "orders/index.html", "components/site_bar.html"
+TEMPLATE = "orders/index.html"
+_BAR, _FOOTER = "components/site_bar.html", "components/site_footer.html"
+_OF_BAR = ("email", "balance_nanos", "balance_plain", "balance", "csrf_token", "back_to")
+_OF_FOOTER = ("back_to",)
 _FLASHES = "_flashes"
-_PLACES = places(("bar", "footer", "email", "csrf_token", "push_url", "form", "region"))
-# Instead of the globals of these names, which say what is this person's.
-_WITHOUT_PERSON = {
-    "me": SimpleNamespace(email=_PLACES["email"], has_confirmed_email=True),
-    "account_bar": lambda _template: _PLACES["bar"],
-    "site_footer": lambda: _PLACES["footer"],
-    "csrf_token": lambda: _PLACES["csrf_token"],
-    "form": _PLACES["form"],
-    "region": _PLACES["region"],
-}
+_PLACES = places((*_OF_BAR, "push_url", "form", "region"))
 
 
-def rendered(*, form: Markup, region: Markup, **shown: object) -> str:
-    """The page with this region. `shown`: all else that it shows, each hashable."""
+@dataclass(frozen=True, slots=True)
+class PersonsPage:
+    """The page's shell, and the texts of a person that a change of orders or balance leaves as they are."""
+
+    shell: Shell
+    texts: Mapping[str, str]
+
+    def filled(self, person: LoggedIn, region: Markup) -> str:
+        parts = page_frame.parts_of_person(person.email, person.balance_nanos)
+        now = {name: escape(part) for name, part in parts.items()}
+        return self.shell.filled({**self.texts, **now, "push_url": escape(push_url_of(person)), "region": region})
+
+
+def of_person(form: Markup, **shown: object) -> PersonsPage | None:
+    """The page for who is logged in. `shown`: all else that it shows, each hashable. None: only its template has it."""
     person = me()
-    push_url = current_app.jinja_env.globals["push_url"]()  # type: ignore[operator]
     is_usual = STAMP_MARKS in request.environ and _FLASHES not in session
     if person is None or not (is_usual and person.has_confirmed_email):
-        return render_template(_TEMPLATE, form=form, region=region, errors={}, **shown)
+        return None
+    bar, footer = page_frame.frame(_BAR, _OF_BAR), page_frame.frame(_FOOTER, _OF_FOOTER)
     key = (
-        theme_of(request.environ),
+        # Each is another one for another role, theme or name of the site.
+        (bar, footer),
         # Settings, colors and announcements change with it.
         person.catalogue_version,
         incident_banner.closed_ordering(),
         tuple(incident_banner.my_incidents()),
-        push_url != "",
+        push_url_of(person) != "",
         *shown.items(),
     )
     shells = app_context.once_per_app("panel.shells_of_history", lambda: LRUCache[object, Shell](MAX_SHELLS))
-    push = _PLACES["push_url"] if push_url else ""
-    shell = shells.get_or_make(
-        key,
-        lambda: Shell(render_template(_TEMPLATE, errors={}, push_url=lambda: push, **_WITHOUT_PERSON, **shown)),
-    )
-    context = {**current_app.jinja_env.globals, "me": person}
-    return shell.filled(
-        {
-            "bar": page_frame.account_bar(context, _BAR),
-            "footer": page_frame.site_footer(context),
-            "email": escape(person.email),
-            "csrf_token": csrf_token(),
-            "push_url": escape(push_url),
-            "form": form,
-            "region": region,
-        }
-    )
+    shell = shells.get_or_make(key, lambda: _shell(bar, footer, has_push=push_url_of(person) != "", **shown))
+    back_to = current_app.jinja_env.globals["page_to_come_back_to"]()  # type: ignore[operator]
+    return PersonsPage(shell, {"csrf_token": csrf_token(), "back_to": escape(back_to), "form": form})
+
+
+def _shell(bar: Shell, footer: Shell, *, has_push: bool, **shown: object) -> Shell:
+    # Instead of the globals of these names, which say what is this person's.
+    without_person = {
+        "me": SimpleNamespace(email=_PLACES["email"], has_confirmed_email=True),
+        "account_bar": lambda _template: bar.filled(_PLACES),
+        "site_footer": lambda: footer.filled(_PLACES),
+        "csrf_token": lambda: _PLACES["csrf_token"],
+        "push_url": lambda: _PLACES["push_url"] if has_push else "",
+        "form": _PLACES["form"],
+        "region": _PLACES["region"],
+    }
+    return Shell(render_template(TEMPLATE, errors={}, **without_person, **shown))

@@ -27,14 +27,14 @@ def rendered(rows: Sequence[KnownRow], *, customer_id: int, catalogue_version: i
     """The rows of a page as HTML. Only those not cached are read in full, and rendered."""
     # Times are short: those of another year show the year, so a row is cached for one year.
     as_of = (catalogue_version, utc_now().year)
-    keys = [(row.id, row.version, row.is_unconfirmed, row.stop, row.is_held_back, *as_of) for row in rows]
+    keys = [(*row, *as_of) for row in rows]
     cached = history_cache.of_app().rows
     by_id = {row.id: html for row, html in zip(rows, cached.get_all(keys), strict=True)}
     if missing := [order_id for order_id, html in by_id.items() if html is None]:
         render = _row_renderer(*as_of)
         for row in order_history.in_full(customer_id, order_ids=missing):
             # The order may have changed since: its row is cached under the version that was read.
-            key = (row.id, row.version, row.is_unconfirmed, row.stop, row.is_held_back, *as_of)
+            key = (*row[:_KNOWN], *as_of)
             by_id[row.id] = cached.get_or_make(key, partial(render, row))
     html = "\n".join(filter(None, by_id.values()))
     return Markup(html)  # noqa: S704  (rendered, and escaped, by its template)
@@ -45,6 +45,8 @@ _PARTS = (
     *("quantity_count", "charge", "charge_plain", "charge_places", "refund", "refund_plain", "refund_places"),
     *("placed", "placed_iso", "placed_when"),
 )
+# How many columns of a row, its first ones, say whether a cached one is still valid.
+_KNOWN = len(KnownRow._fields)
 # A longer name of a tool may be cut, so it is also the cell's title.
 _LONG_NAME = 20
 

@@ -7,7 +7,7 @@ from flask import Blueprint, flash, redirect, render_template, request
 from flask.typing import ResponseReturnValue
 from flask_login import current_user, login_required
 
-from panel.blueprints.orders import history
+from panel.blueprints.orders import history, history_region
 from panel.blueprints.shared.csv_files import csv_file
 from panel.blueprints.shared.forms import whole_number
 from panel.clock import utc_now
@@ -31,7 +31,7 @@ def apply_action() -> ResponseReturnValue:
     order_ids = _selected()
     if not order_ids:
         flash("Select at least one order first.")
-        return redirect(history.PAGE, code=303)
+        return redirect(history_region.PAGE, code=303)
     given = request.form.get("action", "")
     if given == CSV:
         return _csv(order_ids)
@@ -39,7 +39,7 @@ def apply_action() -> ResponseReturnValue:
         action = BulkAction(given)
     except ValueError:
         flash("Choose what to do with the selected orders.")
-        return redirect(history.PAGE, code=303)
+        return redirect(history_region.PAGE, code=303)
     if request.form.get("step") == "do" and action is not BulkAction.AGAIN:
         return _do(order_ids, action)
     return _check(order_ids, action)
@@ -73,7 +73,7 @@ def _do(order_ids: list[int], action: BulkAction) -> ResponseReturnValue:
     for order_id, reason in reasons.items():
         if reason:
             flash(f"Nothing was changed for order {order_id}. {reason}")
-    return redirect(history.PAGE, code=303)
+    return redirect(history_region.PAGE, code=303)
 
 
 def _reason_why_not(order_id: int, action: BulkAction) -> str:

@@ -4,7 +4,6 @@ A frame is cached by everything else that it shows: the links of a role, the par
 and what the settings say. Links to pages that don't exist are left out.
 """
 
-import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -17,6 +16,7 @@ from markupsafe import Markup, escape
 
 from panel import app_context
 from panel.blueprints.shared.navigation import ACCOUNT, BAR, FOOTER, HELP, OFFICE, Link
+from panel.blueprints.shared.shells import Shell, places
 from panel.blueprints.shared.template_globals import contact_email, has_page, me
 from panel.db.lru_cache import LRUCache
 from panel.domain import money
@@ -30,8 +30,6 @@ MAX_FRAMES = 1_000
 
 _MARKED = (*BAR, *HELP, *ACCOUNT, *OFFICE)
 _PATHS = frozenset({"/balance", *(link.path for link in _MARKED)})
-# In a frame these stand around the name of a part. Random, so no text of a user can contain one.
-_MARK = secrets.token_hex(8)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +48,7 @@ class FrameLinks:
 
 def init_app(app: Flask) -> None:
     """Register the template globals."""
-    app.extensions[EXTENSION] = LRUCache[tuple[object, ...], list[str]](MAX_FRAMES)
+    app.extensions[EXTENSION] = LRUCache[tuple[object, ...], Shell](MAX_FRAMES)
     app.jinja_env.globals.update(
         account_bar=account_bar, bar_links=bar_links, aria_current=aria_current, site_footer=site_footer
     )
@@ -59,19 +57,20 @@ def init_app(app: Flask) -> None:
 @pass_context
 def account_bar(context: Context | Mapping[str, Any], template: str) -> Markup:
     """A header with the account menu of who is logged in."""
-    person = context["me"]
-    parts: dict[str, object] = {}
-    if person is not None:
-        nanos = context["my_balance_nanos"]()
-        parts = {
-            "email": person.email,
-            "balance_nanos": nanos,
-            "balance_plain": money.plain(nanos),
-            "balance": app_context.money_text(nanos),
-            "csrf_token": csrf_token(),
-            "back_to": context["page_to_come_back_to"](),
-        }
-    return framed(template, parts)
+    if context["me"] is None:
+        return framed(template, {})
+    parts = parts_of_person(context["me"].email, context["my_balance_nanos"]())
+    return framed(template, parts | {"csrf_token": csrf_token(), "back_to": context["page_to_come_back_to"]()})
+
+
+def parts_of_person(email: str, balance_nanos: int) -> dict[str, object]:
+    """What a header shows of who is logged in."""
+    return {
+        "email": email,
+        "balance_nanos": balance_nanos,
+        "balance_plain": money.plain(balance_nanos),
+        "balance": app_context.money_text(balance_nanos),
+    }
 
 
 @pass_context
@@ -81,21 +80,21 @@ def site_footer(context: Context | Mapping[str, Any]) -> Markup:
 
 def framed(template: str, parts: Mapping[str, object]) -> Markup:
     """The template, with texts of this person filled into what all of the same role see."""
-    frames: LRUCache[tuple[object, ...], list[str]] = current_app.extensions[EXTENSION]
+    return frame(template, tuple(parts)).filled({name: escape(part) for name, part in parts.items()})
+
+
+def frame(template: str, names: tuple[str, ...]) -> Shell:
+    """What all of the same role see of the template, with places for the parts of these names."""
+    frames: LRUCache[tuple[object, ...], Shell] = current_app.extensions[EXTENSION]
     person, theme, settings, image = me(), theme_of(request.environ), app_context.settings(), logo.current()
     shown = (settings.site_name, settings.company_name, settings.company_address, contact_email(), image and image.path)
-    key = (template, *parts, person and person.role, part_of_site(request.path), theme, shown)
-    pieces = frames.get_or_make(key, lambda: _rendered(template, parts, theme=theme, site_name=settings.site_name))
-    # The pieces are rendered, and escaped, by their template.
-    texts = [escape(parts[piece]) if place % 2 else piece for place, piece in enumerate(pieces)]
-    return Markup("".join(texts))  # noqa: S704
+    key = (template, names, person and person.role, part_of_site(request.path), theme, shown)
+    return frames.get_or_make(key, lambda: _frame(template, names, theme=theme, site_name=settings.site_name))
 
 
-def _rendered(template: str, parts: Mapping[str, object], **shared: object) -> list[str]:
-    """Pieces of the template: text, name of a part, text, and so on."""
-    places = {name: f"{_MARK}{name}{_MARK}" for name in parts}
-    html = current_app.jinja_env.get_template(template).render(parts=places, links=_links(), **shared)
-    return html.strip().split(_MARK)
+def _frame(template: str, names: tuple[str, ...], **shared: object) -> Shell:
+    html = current_app.jinja_env.get_template(template).render(parts=places(names), links=_links(), **shared)
+    return Shell(html.strip())
 
 
 def bar_links() -> list[Link]:

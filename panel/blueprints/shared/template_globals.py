@@ -60,7 +60,7 @@ def init_app(app: Flask) -> None:
         amounts_have_code=lambda: app_context.amount_format(app_context.settings()).after != "",
         Status=Status,
         asset=asset,
-        push_url=lambda: _push_url(settings),
+        push_url=lambda: "" if (person := me()) is None else push_url_of(person),
         topic_url=lambda topic, *, seen: push_address.url(settings, seen=seen, topic=topic),
         lifecycle_drawing=status_diagram.drawing,
         logged_in=LocalProxy(lambda: me() is not None),
@@ -112,10 +112,9 @@ def my_balance_nanos() -> int:
     return balance
 
 
-def _push_url(settings: Settings) -> str:
-    """Where this page listens to the push hub, with the versions that it shows; empty without a hub."""
-    user = me()
-    return "" if user is None else push_address.url(settings, seen=user.page_versions.as_text)
+def push_url_of(person: LoggedIn) -> str:
+    """Where this person's page listens to the push hub, with the versions that it shows; empty without a hub."""
+    return push_address.url(app_context.start_settings(), seen=person.page_versions.as_text)
 
 
 def page_stamp(form: str) -> str:

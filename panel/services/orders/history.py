@@ -186,6 +186,7 @@ def history_batch(customer_id: int, *, filters: OrderFilters) -> Sequence[Row[*t
     return db.session.execute(_history(_EXPORTED, frozenset(values)), values).all()
 
 
+_STATUSES = tuple(Status)
 _COUNTS = select(COUNTS.c.status, COUNTS.c.orders).where(COUNTS.c.customer_id == bindparam("customer_id"))
 
 
@@ -195,8 +196,9 @@ def counts_by_status(customer_id: int) -> dict[Status, int]:
     with readers.lock:
         rows = readers.counts({"customer_id": customer_id})
     found = db.session.execute(_COUNTS, {"customer_id": customer_id}).all() if rows is None else rows
-    counted = {row[0]: row[1] for row in found}
-    return {status: counted.get(status.value, 0) for status in Status}
+    counted: dict[str, int] = {row[0]: row[1] for row in found}
+    # Looked up by the statuses, which are the same texts.
+    return {status: counted.get(status, 0) for status in _STATUSES}
 
 
 # A loose index scan: one index step per tool, also for customers with a million orders.
