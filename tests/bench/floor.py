@@ -19,15 +19,16 @@ from flask import render_template
 from panel.application import create_app
 from panel.blueprints.orders import history_cache, history_rows
 from panel.db import transaction
-from panel.processes.supervisor import WEB_TARGET
 from panel.services import customer_version
 from panel.services.orders import history as order_history
 from tests.bench import bare, goals
 from tests.bench.history import served
 from tests.bench.load import LoadTarget, requests_per_second
 from tests.bench.many_orders import panel_with
+from tests.bench.process_figures import family
 from tests.bench.request_cpu import sender
 from tests.support import databases, logged_in_pages
+from tests.support.servers import running_panel
 from tests.support.session_cookies import session_cookie
 
 ROUNDS = goals.short(11, 5)
@@ -162,24 +163,25 @@ def _rendered(rows: int, padding: int) -> str:
 
 
 def _report_memory() -> None:
+    """The product as README runs it, whose web processes share what they imported, against bare Flask on its server."""
+    with tempfile.TemporaryDirectory() as folder, running_panel(Path(folder), is_cold=True) as panel:
+        requests_per_second(LoadTarget("panel", panel.port, "/faq"), seconds=1)
+        assert panel.process is not None
+        ours = max(_pss(each) for each in family(panel.process.pid) if _name(each) == "panel-web")
     with contextlib.ExitStack() as stack:
-        instance = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        databases.make_sqlite_template(instance)
-        ours = _memory_of(stack, WEB_TARGET, "/faq", PANEL_INSTANCE=str(instance))
-        theirs = _memory_of(stack, "tests.bench.hello:app", "/hello")
-    print(f"PSS of the web process {ours / 1024:.0f} MiB, of bare Flask {theirs / 1024:.0f} MiB")
-    goals.report("PSS of the web process / bare Flask", ours / theirs, at_most=MOST_MEMORY)
+        port = stack.enter_context(served("tests.bench.hello:app"))
+        requests_per_second(LoadTarget("bare", port, "/hello"), seconds=1)
+        theirs = max(_pss(each) for each in _listening(port))
+    print(f"PSS of a web process {ours / 1024:.0f} MiB, of bare Flask {theirs / 1024:.0f} MiB")
+    goals.report("PSS of a web process / bare Flask", ours / theirs, at_most=MOST_MEMORY)
 
 
-def _memory_of(stack: contextlib.ExitStack, target: str, path: str, **environment: str) -> float:
-    """PSS in KiB of the process that answers, after a second of requests."""
-    port = stack.enter_context(served(target, **environment))
-    requests_per_second(LoadTarget(target, port, path), seconds=1)
-    return max(_pss(process) for process in _listening(port))
+def _name(process: int) -> str:
+    return Path(f"/proc/{process}/comm").read_text().strip()
 
 
 def _listening(port: int) -> Iterator[int]:
-    """The worker processes of the server on this port."""
+    """The processes of the server on this port."""
     for folder in Path("/proc").glob("[0-9]*"):
         with contextlib.suppress(OSError):
             command = (folder / "cmdline").read_bytes().split(b"\0")
