@@ -85,19 +85,22 @@ def preload() -> None:
     gc.enable()
 
 
-def fork(command: Sequence[str], *, name: str) -> ForkedProcess:
-    """Start what this command line of `python -m` does, in its own process group, with a parent death signal."""
+def fork(command: Sequence[str], *, name: str, preloads: str | None = None) -> ForkedProcess:
+    """Start what this command line of `python -m` does, in its own process group, with a parent death signal.
+
+    `preloads`: a module that the process imports first, to share it with those that it forks itself.
+    """
     _python, _option, *words = command
     forking = multiprocessing.get_context("fork")
     # Until the child has its own handlers, a signal would be lost.
     signal.pthread_sigmask(signal.SIG_BLOCK, HANDLED)
     try:
-        return ForkedProcess(forking.Process(target=_begin, args=(words, os.getpid(), name)))
+        return ForkedProcess(forking.Process(target=_begin, args=(words, os.getpid(), name, preloads)))
     finally:
         signal.pthread_sigmask(signal.SIG_UNBLOCK, HANDLED)
 
 
-def _begin(words: Sequence[str], parent: int, name: str) -> None:
+def _begin(words: Sequence[str], parent: int, name: str, preloads: str | None) -> None:
     os.setsid()
     signal.set_wakeup_fd(-1)
     for sign in HANDLED:
@@ -109,6 +112,8 @@ def _begin(words: Sequence[str], parent: int, name: str) -> None:
     ctypes.CDLL(None).prctl(PR_SET_NAME, name.encode())
     # The web server forks its own processes too, which isn't the default everywhere.
     multiprocessing.set_start_method("fork", force=True)
+    if preloads is not None:
+        importlib.import_module(preloads)
     run_module(*words)
 
 

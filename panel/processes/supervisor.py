@@ -32,6 +32,8 @@ DEMO_SYNC_SECONDS = "2"
 # Threads per web process: twelve may wait for slow clients (`web.py`), four never do.
 BLOCKING_THREADS = 16
 WEB_TARGET = "panel.processes.web:application"
+# Granian's own process makes the application, and the web processes that it forks share that memory until they write.
+APPLICATION = "app"
 HUB_TARGET = "panel.hub.process:application"
 # Open connections of the hub (`panel/hub/streams.py`), with some left for those that are refused.
 MAX_STREAMS = 21_000
@@ -89,7 +91,7 @@ def allow_many_connections() -> None:
 
 
 def _keep_running(settings: Settings, signals: Signals) -> int:
-    wanted = [_child("web server", "panel-web", web_command(settings))]
+    wanted = [_child("web server", "panel-web", web_command(settings), preloads=APPLICATION)]
     if settings.worker:
         wanted.append(_child("worker", "panel-worker", flask_command("worker")))
     if settings.hub:
@@ -119,10 +121,10 @@ def _keep_running(settings: Settings, signals: Signals) -> int:
     return 0
 
 
-def _child(name: str, process_name: str, command: Sequence[str]) -> Child:
+def _child(name: str, process_name: str, command: Sequence[str], *, preloads: str | None = None) -> Child:
     """A child that shares what this process imported; with the reloader a new interpreter, which reads edited files."""
     if is_forking():
-        return Child(name, lambda: forked.fork(command, name=process_name))
+        return Child(name, lambda: forked.fork(command, name=process_name, preloads=preloads))
     return Child(name, lambda: child_process.spawn(command))
 
 

@@ -9,6 +9,7 @@ from app import app, create_app
 from panel.blueprints.public import styles
 from panel.processes import connections
 from panel.processes.file_changes import RELOAD
+from panel.processes.parent_death import die_with_supervisor
 from panel.processes.reload import ReloadedApp
 from panel.processes.request_bodies import Slots, with_bulkhead
 from panel.settings import Settings
@@ -24,6 +25,8 @@ UPLOADS_A_NETWORK = 2
 # pages being rendered waits 20 ms.
 SWITCH_SECONDS = 0.0005
 
+# Importing `app` did it for the process that did: web processes may be forks of one that had it imported.
+die_with_supervisor()
 sys.setswitchinterval(SWITCH_SECONDS)
 _settings: Settings = app.config["PANEL"]
 _has_proxy = _settings.trusted_proxies > 0
