@@ -35,9 +35,8 @@ Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 # Sessions are checked soon after something was committed, such as a log-out, and now and then for those that expire.
 PROOF_SECONDS_AFTER_COMMIT = 1.0
 PROOF_SECONDS = 30.0
-# Comments that keep proxies from closing a quiet stream, spread so that not all are sent together.
-HEARTBEAT_SECONDS = (40.0, 55.0)
-# How long browsers wait before they connect again, spread for the same reason.
+BEAT_SECONDS = 1.0
+# How long browsers wait before they connect again, spread so that not all come together.
 RETRY_MILLISECONDS = (500, 5_000)
 # After a look the next one waits for this multiple of its CPU time, so that looks take at most a quarter of a core, and
 # at least as long as it took. A multiple of that would make a look that had to wait for a core delay events for long.
@@ -66,7 +65,11 @@ class Hub:
 
     async def _live(self, receive: Receive, send: Send) -> None:
         await receive()
-        tasks = [asyncio.create_task(self._watch_commits()), asyncio.create_task(self._prove())]
+        tasks = [
+            asyncio.create_task(self._watch_commits()),
+            asyncio.create_task(self._prove()),
+            asyncio.create_task(self._beat()),
+        ]
         await send({"type": "lifespan.startup.complete"})
         await receive()
         for task in tasks:
@@ -98,6 +101,12 @@ class Hub:
             await asyncio.sleep(PROOF_SECONDS_AFTER_COMMIT)
             while not self._has_committed and time.monotonic() < again_at:
                 await asyncio.sleep(PROOF_SECONDS_AFTER_COMMIT)
+
+    async def _beat(self) -> None:
+        while True:
+            await self.streams.wait_for_some()
+            await asyncio.sleep(BEAT_SECONDS)
+            self.streams.beat()
 
     async def _respond(self, scope: Scope, receive: Receive, send: Send) -> None:
         headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
@@ -203,11 +212,12 @@ async def _serve_next(stream: Stream, send: Send) -> None:
         await _write(send, f"event: changed\nid: {stream.known}\ndata: {stream.known}\n\n")
         await asyncio.sleep(stream.rest_seconds)
         return
-    stream.wake.clear()
-    with contextlib.suppress(TimeoutError):
-        await asyncio.wait_for(stream.wake.wait(), random.uniform(*HEARTBEAT_SECONDS))  # noqa: S311
+    if stream.is_heartbeat_due:
+        stream.is_heartbeat_due = False
+        await _write(send, ":\n\n")
         return
-    await _write(send, ":\n\n")
+    stream.wake.clear()
+    await stream.wake.wait()
 
 
 async def _gone(stream: Stream, receive: Receive) -> None:

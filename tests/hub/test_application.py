@@ -1,5 +1,6 @@
 """Push hub: access, events of a stream, and its end; on both engines."""
 
+import asyncio
 import contextlib
 
 import pytest
@@ -9,7 +10,9 @@ from sqlalchemy import update
 from panel.clock import utc_now
 from panel.db import db, transaction
 from panel.hub.application import Hub
+from panel.hub.streams import HEARTBEAT_SECONDS
 from panel.models import User
+from panel.security.push_topics import Topic
 from panel.services import customer_version
 from panel.services.accounts import sessions
 from tests.support.factories import a_customer, an_operator
@@ -169,3 +172,39 @@ def test_sixth_stream_of_a_session_is_refused_until_one_closes(app: Flask) -> No
                 await again.until(lambda: again.status == 200)
 
     run(test)
+
+
+def test_quiet_stream_gets_comments_and_no_event(app: Flask) -> None:
+    customer = a_customer()
+    cookie = session_cookie(app, customer)
+    hub = Hub(app)
+
+    async def test() -> None:
+        async with running(hub), listening(hub, cookie) as stream:
+            await stream.until(lambda: len(stream.ids) == 1)
+
+            for _ in range(2 * HEARTBEAT_SECONDS):
+                hub.streams.beat()
+                await asyncio.sleep(0)
+
+            await stream.until(lambda: stream.text.count(":\n\n") == 2)
+            bump(customer)
+            await stream.until(lambda: len(stream.ids) == 2)
+
+    run(test)
+
+
+def test_heartbeats_are_spread_evenly_over_their_time(app: Flask) -> None:
+    streams = Hub(app).streams
+    opened = [streams.open_topic(Topic.PLATFORM_STATUS, network=str(number), known="") for number in range(92)]
+    sent = []
+
+    for _ in range(HEARTBEAT_SECONDS):
+        streams.beat()
+        due = [stream for stream in opened if stream is not None and stream.is_heartbeat_due]
+        sent.append(len(due))
+        for stream in due:
+            stream.is_heartbeat_due = False
+
+    assert sum(sent) == 92
+    assert set(sent) == {2, 3}
