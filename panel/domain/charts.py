@@ -13,7 +13,9 @@ DAY_WIDTH = 4
 BAR_HEIGHT = 28
 # Days without data get a short stub, so that color is not the only sign.
 STUB_HEIGHT = 6
-# Minimum height, so that a short outage stays visible.
+# Trouble of a day takes a third of its bar at least: a minute of it should be noticed among ninety days.
+MIN_TROUBLE_HEIGHT = 10
+# Minimum height of a value above 0.
 MIN_HEIGHT = 4
 
 WIDTH = 600
@@ -59,7 +61,7 @@ def day_bars(days: Sequence[DayTimes]) -> DayBars:
         for state in (State.MAJOR, State.PARTIAL, State.DEGRADED):
             seconds = day.seconds.get(state, 0)
             if seconds and foot > 0:
-                tall = min(foot, max(MIN_HEIGHT, BAR_HEIGHT * seconds // day.known_seconds))
+                tall = min(foot, max(MIN_TROUBLE_HEIGHT, BAR_HEIGHT * seconds // day.known_seconds))
                 trouble[state].append(f"M{place * DAY_WIDTH + DAY_WIDTH // 2} {foot}v-{tall}")
                 foot -= tall
     paths = [Path(state, "".join(parts)) for state, parts in (*base.items(), *trouble.items()) if parts]

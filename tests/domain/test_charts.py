@@ -28,7 +28,7 @@ def test_outage_is_visible_on_the_bar_of_its_day_however_short() -> None:
 
     assert [(path.state, path.d) for path in bars.paths] == [
         (State.OPERATIONAL, "M0.5 14h8"),
-        (State.MAJOR, "M6 28v-4"),
+        (State.MAJOR, "M6 28v-10"),
     ]
 
 
