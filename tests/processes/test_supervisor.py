@@ -66,6 +66,24 @@ def test_supervisor_forks_without_threads_and_without_a_connection_to_the_databa
     assert not any("panel.db" in str(each.readlink()) for each in (parent / "fd").iterdir())
 
 
+def test_process_that_makes_the_application_for_the_web_has_no_connection_to_the_database(panel: Panel) -> None:
+    files = Path(f"/proc/{child_of(panel, 'panel-web')}/fd")
+
+    assert not any("panel.db" in str(each.readlink()) for each in files.iterdir())
+
+
+def test_web_processes_end_with_the_one_that_forked_them_and_others_take_their_place(tmp_path: Path) -> None:
+    with running_panel(tmp_path, is_cold=True, PANEL_WEB_WORKERS="2") as panel:
+        parent = child_of(panel, "panel-web")
+        web = children_of(parent)
+
+        os.kill(parent, signal.SIGKILL)
+
+        assert len(web) == 2
+        assert until(lambda: not any(is_alive(pid) for pid in web))
+        panel.wait_until_it_answers(path="/readyz")
+
+
 def test_children_share_the_memory_of_what_the_supervisor_imported(panel: Panel) -> None:
     panel.wait_until_it_answers(path="/readyz")
     web = children_of(child_of(panel, "panel-web"))
