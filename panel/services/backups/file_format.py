@@ -75,7 +75,7 @@ def as_text(value: Any) -> Any:
     return value.isoformat() if isinstance(value, date) else value
 
 
-def as_value(value: Any, kind: TypeEngine[Any], *, is_sqlite: bool) -> Any:
+def as_value(value: Any, kind: TypeEngine[Any]) -> Any:
     """The inverse of `as_text`, by column type."""
     if value is not None and isinstance(kind, Date):
         return date.fromisoformat(value)
@@ -83,8 +83,7 @@ def as_value(value: Any, kind: TypeEngine[Any], *, is_sqlite: bool) -> Any:
         return base64.b64decode(value)
     if value is None or not isinstance(kind, DateTime):
         return value
-    at = datetime.fromisoformat(value)
-    return at.replace(tzinfo=None) if is_sqlite else at
+    return datetime.fromisoformat(value)
 
 
 def read_head(path: Path) -> Head:
@@ -116,11 +115,37 @@ def read_rows(path: Path) -> Iterator[BackupRow]:
     raise _damaged(path)
 
 
+def count_rows(path: Path) -> int:
+    """How many rows there are, once the whole file is read. Raises Refused if it is damaged or truncated.
+
+    Rows are counted without being parsed: gzip's checksum says whether they are as they were written.
+    """
+    count = 0
+    for line in _texts(path):
+        if line.startswith("["):
+            count += 1
+        elif "table" not in (head := _parsed(line, path)) and "rows" in head:
+            if head["rows"] == count:
+                return count
+            break
+    raise _damaged(path)
+
+
 def _lines(path: Path) -> Iterator[Any]:
+    return (_parsed(line, path) for line in _texts(path))
+
+
+def _parsed(line: str, path: Path) -> Any:
+    try:
+        return json.loads(line)
+    except ValueError as error:
+        raise ActionRefused(f"{path.name} cannot be read: {error}") from error
+
+
+def _texts(path: Path) -> Iterator[str]:
     try:
         with gzip.open(path, "rt", encoding="utf-8") as file:
-            for line in file:
-                yield json.loads(line)
+            yield from file
     except FileNotFoundError:
         raise ActionRefused(f"There is no file {path}.") from None
     except (EOFError, BadStream, OSError, ValueError) as error:
