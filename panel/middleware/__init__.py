@@ -16,5 +16,5 @@ from panel.middleware.session_lookup import SessionLookup
 def init_app(app: Flask) -> None:
     """Wrap the WSGI application in the caches, the most frequently used one outermost."""
     sessions = SessionLookup(app)
-    site = PublicPageCache(ApiReadCache(LogInTurns(app.wsgi_app), app), sessions, app)
-    app.wsgi_app = LivePoll304(OrderHistoryCache(site, sessions), sessions)  # type: ignore[method-assign]
+    site = PublicPageCache(ApiReadCache(app.wsgi_app, app), sessions, app)
+    app.wsgi_app = LogInTurns(LivePoll304(OrderHistoryCache(site, sessions), sessions))  # type: ignore[method-assign]

@@ -1,4 +1,4 @@
-"""Turns at the log-in form: its requests wait for each other, so that many of them leave other pages quick.
+"""Turns at the log-in form: its requests wait for each other and for others, so that many leave other pages quick.
 
 Eight clients that logged in without a pause, most of them answered 429, filled the process with threads that rendered
 the form, and a cached page waited for all of them.
@@ -18,6 +18,10 @@ class LogInTurns:
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         if environ["PATH_INFO"] != PATH:
-            return self._inner(environ, start_response)
+            hashing_turns.begin_other_request()
+            try:
+                return self._inner(environ, start_response)
+            finally:
+                hashing_turns.end_other_request()
         with hashing_turns.log_in_request():
             return self._inner(environ, start_response)

@@ -111,6 +111,8 @@ def _verifies(password_hash: str, form: str) -> bool:
             return _hasher.verify(password_hash, form)
     except (VerificationError, InvalidHashError):
         return False
+    finally:
+        hashing_turns.give_way()
 
 
 def add_user(

@@ -2,6 +2,7 @@
 
 import contextlib
 import threading
+from wsgiref.types import StartResponse, WSGIEnvironment
 
 import pytest
 from flask import Flask
@@ -10,6 +11,7 @@ from sqlalchemy import func, select
 
 from panel.db import db
 from panel.domain.errors import TooManyTries
+from panel.middleware.log_in_turns import LogInTurns
 from panel.models import ThrottleHit
 from panel.services.accounts import hashing_turns, users
 from tests.support.browsing import is_logged_in
@@ -99,3 +101,42 @@ def test_request_for_the_log_in_goes_on_beside_one_that_hangs(
 
     assert beside == 200
     assert client.get("/log-in").status_code == 200
+
+
+def test_log_in_waits_until_other_requests_are_answered(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(hashing_turns, "MAX_GIVE_WAY_SECONDS", 60)
+    begun, is_over, is_answered = threading.Event(), threading.Event(), threading.Event()
+
+    def slow_page(_environ: WSGIEnvironment, _start_response: StartResponse) -> list[bytes]:
+        begun.set()
+        is_over.wait(60)
+        return []
+
+    def get_form() -> None:
+        with app.app_context():
+            assert app.test_client().get("/log-in").status_code == 200
+        is_answered.set()
+
+    page = threading.Thread(target=LogInTurns(slow_page), args=({"PATH_INFO": "/orders"}, None))
+    page.start()
+    assert begun.wait(30)
+    threading.Thread(target=get_form, daemon=True).start()
+
+    assert not is_answered.wait(0.3)
+    is_over.set()
+    assert is_answered.wait(30)
+    page.join()
+
+
+def test_password_hashed_by_another_page_does_not_wait_for_that_page(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(hashing_turns, "MAX_GIVE_WAY_SECONDS", 60)
+    is_done = threading.Event()
+
+    def change_password(_environ: WSGIEnvironment, _start_response: StartResponse) -> list[bytes]:
+        users.is_password(PASSWORD, None)
+        is_done.set()
+        return []
+
+    threading.Thread(target=LogInTurns(change_password), args=({"PATH_INFO": "/account"}, None), daemon=True).start()
+
+    assert is_done.wait(30)
