@@ -72,7 +72,11 @@ ERROR_TEXTS = {
         "Something changed in the meantime",
         "Someone else made a change first. Nothing of yours was saved. Check how it is now, then decide again.",
     ),
-    413: ErrorText("That is too large", "What you sent is larger than we accept. Nothing was changed."),
+    413: ErrorText(
+        "That is too large",
+        "What you sent is larger than we accept. Nothing was changed. "
+        "What you typed is still in the form: go back with your browser’s Back button.",
+    ),
     422: ErrorText("This could not be done", "Something in the form isn’t right. Nothing was changed."),
     429: ErrorText("Too many requests", "You sent too many requests. Nothing was changed. Try again in a minute."),
     500: ErrorText("Something failed on our side", "We recorded the error and will fix it."),

@@ -206,7 +206,7 @@ def _form(asked: Asked, thing: Thing, errors: dict[str, str] | None = None) -> s
         thing=thing,
         kinds=KINDS,
         errors=errors or {},
-        image_hint=ticket_images.HINT,
+        image_rules=ticket_images.FIELD_RULES,
         max_subject_length=MAX_SUBJECT_LENGTH,
         max_text_length=MAX_TEXT_LENGTH,
     )
@@ -267,7 +267,7 @@ def _page(own: OwnTicket, versions: PageVersions, *, error: PanelError | None = 
         text=request.form.get("text", ""),
         request_id=placing.new_request_id(),
         errors=ticket_images.errors_of(error),
-        image_hint=ticket_images.HINT,
+        image_rules=ticket_images.FIELD_RULES,
         max_text_length=MAX_TEXT_LENGTH,
     )
 

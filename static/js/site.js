@@ -1,7 +1,7 @@
 // For pages with forms or something to copy: show/hide password, a busy state while a form is being submitted, copy buttons.
 // All of it works without this script: the server accepts a form once.
 
-const MAX_BUSY_MS_LENGTH = 10000;
+const MAX_BUSY_MS = 10000;
 const busy = new Map();
 
 function letGo(form) {
@@ -22,7 +22,7 @@ document.addEventListener("submit", (event) => {
   button.style.minInlineSize = `${button.offsetWidth}px`;
   button.textContent = button.dataset.busy;
   button.setAttribute("aria-disabled", "true");
-  busy.set(form, { button, words, timer: setTimeout(() => letGo(form), MAX_BUSY_MS_LENGTH) });
+  busy.set(form, { button, words, timer: setTimeout(() => letGo(form), MAX_BUSY_MS) });
 });
 
 // Restored from the back/forward cache.
@@ -43,6 +43,18 @@ document.addEventListener("click", (event) => {
   field.type = "text";
   field.setAttribute("data-shown", "");
   control.textContent = control.textContent.replace("Show", "Hide");
+});
+
+// Files that are too many or too large are refused before they are sent: the server stops reading a form that is far too
+// large, and what was typed beside them would be lost.
+document.addEventListener("change", ({ target: field }) => {
+  const { maxFiles, maxBytes } = field.dataset;
+  if (!maxBytes) return;
+  const large = [...field.files].find((file) => file.size > maxBytes);
+  let reason = large ? `${large.name} is larger than ${maxBytes / 2 ** 20} MB. Choose a smaller image.` : "";
+  if (field.files.length > maxFiles) reason = `You chose ${field.files.length} images. A message takes at most ${maxFiles}.`;
+  field.setCustomValidity(reason);
+  field.reportValidity();
 });
 
 // Code that is worth copying gets its button here.

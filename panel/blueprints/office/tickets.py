@@ -209,7 +209,7 @@ def _page(
         request_id=placing.new_request_id(),
         note_request_id=placing.new_request_id(),
         errors=ticket_images.errors_of(error),
-        image_hint=ticket_images.HINT,
+        image_rules=ticket_images.FIELD_RULES,
         meanwhile=meanwhile,
         max_text_length=MAX_TEXT_LENGTH,
         back=layout.back(LIST),

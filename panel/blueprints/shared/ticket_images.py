@@ -1,5 +1,7 @@
 """Images of tickets: reading what a form brought, and serving a stored one so that no browser runs it."""
 
+from dataclasses import dataclass
+
 from flask import Response, abort, current_app, request
 from flask.typing import ResponseReturnValue
 from werkzeug.datastructures import FileStorage
@@ -14,9 +16,22 @@ from panel.services.uploaded_images import Upload
 # Tries count too: a refused file costs as much as a stored one.
 MAX_FORMS_A_MINUTE = 5
 POLICY = "default-src 'none'; sandbox"
-HINT = (
+
+
+@dataclass(frozen=True, slots=True)
+class ImageFieldRules:
+    """What the file field says of its limits, and what the browser checks before it sends."""
+
+    hint: str
+    max_files: int
+    max_bytes: int
+
+
+FIELD_RULES = ImageFieldRules(
     f"PNG, JPEG, WebP or GIF; up to {MAX_IMAGES} images, {MAX_BYTES // 1024 // 1024} MB each. "
-    "We remove hidden data such as the location."
+    "We remove hidden data such as the location.",
+    max_files=MAX_IMAGES,
+    max_bytes=MAX_BYTES,
 )
 CHOOSE_AGAIN = "Choose the images again: a browser doesn’t keep them when a form comes back."
 
