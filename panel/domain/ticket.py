@@ -79,7 +79,7 @@ _STATE_LABELS = {
 _WHO_ACTS = {
     TicketState.WAITING_FOR_US: "We answer next.",
     TicketState.WAITING_FOR_YOU: "We have answered. Write back, or close the ticket.",
-    TicketState.CLOSED: "Nobody has to do anything.",
+    TicketState.CLOSED: "There is nothing left to do.",
 }
 _OFFICE_LABELS = {
     TicketState.WAITING_FOR_US: "Waiting for us",

@@ -170,8 +170,8 @@ def test_other_filters_are_other_pages(client: FlaskClient, site: RequestCounter
 
     completed = client.get("/orders?status=completed").text
 
-    assert "No order fits" in completed
-    assert "No order fits" not in everything
+    assert "No orders match" in completed
+    assert "No orders match" not in everything
 
 
 def test_a_message_is_shown_once(client: FlaskClient, site: RequestCounter, customer: User) -> None:

@@ -66,6 +66,13 @@ def test_statement_adds_up_and_says_so(client: FlaskClient) -> None:
     assert "Sums checked:" in page and "2 entries" in page
 
 
+def test_statement_without_entries_has_no_sums_to_check(client: FlaskClient) -> None:
+    page = logged_in(client, a_customer()).get("/balance/statement?from=2020-01-01&to=2020-01-02").text
+
+    assert "There are no entries on these days." in page
+    assert "Sums checked" not in page and "Line numbers run" not in page
+
+
 def test_statement_that_does_not_add_up_says_so(client: FlaskClient, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(statements, "of_period", lambda *_given: statements.Statement(1, (), 2))
 

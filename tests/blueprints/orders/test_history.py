@@ -144,7 +144,7 @@ def test_an_empty_result_names_the_filter_and_clears_it(client: FlaskClient, cus
 
     page = client.get("/orders?status=canceled&q=%3Cb%3E").text
 
-    assert "No order fits status Canceled, “&lt;b&gt;”." in page
+    assert "No orders match status Canceled, “&lt;b&gt;”." in page
     assert '<a href="/orders">Show all orders</a>' in page
 
 

@@ -219,3 +219,12 @@ def test_incident_of_another_provider_is_not_shown(client: FlaskClient) -> None:
         incidents.open_incident("Slow visits", words, request_id="form-of-incident", actor="o", now=utc_now())
 
     assert "Open incident" not in client.get("/orders/new?tool=page-visits").text
+
+
+@pytest.mark.parametrize("path", ["/orders/new", "/orders/mass"])
+def test_panel_without_tools_offers_no_form_to_order_with(client: FlaskClient, path: str) -> None:
+    page = logged_in(client, a_customer()).get(path).text
+
+    assert "There are no tools yet, so there is nothing to order." in page
+    assert "Search tools" not in page and "Orders, one per line" not in page
+    assert "Several orders at once?" not in page

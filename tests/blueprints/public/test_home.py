@@ -70,6 +70,14 @@ def test_the_share_and_the_median_are_shown_once_there_are_enough_orders(client:
     assert "median time to complete" in page
 
 
+def test_audit_of_no_orders_proves_nothing_and_is_left_out(client: FlaskClient) -> None:
+    with transaction():
+        audit_runs.record(audit(), took_ms=5, now=utc_now())
+
+    assert "audited" not in words(client.get("/").text)
+    assert "Money recordsNot enough data yetThe panel" in words(client.get("/reliability").text)
+
+
 def test_last_audit_is_shown_when_it_found_nothing(client: FlaskClient) -> None:
     an_order()
     with transaction():
@@ -77,7 +85,7 @@ def test_last_audit_is_shown_when_it_found_nothing(client: FlaskClient) -> None:
 
     page = words(client.get("/").text)
 
-    assert "1 orders audited, no differences We recomputed the money of every order from the ledger on" in page
+    assert "1 order audited, no differences We recomputed the money of every order from the ledger on" in page
 
 
 def test_categories_show_their_lowest_price(client: FlaskClient) -> None:

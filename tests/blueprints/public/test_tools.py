@@ -165,7 +165,10 @@ def test_a_list_points_to_itself_by_its_filters_alone(client: FlaskClient, addre
 
 
 def test_an_empty_catalogue_says_so(client: FlaskClient) -> None:
-    assert "There are no tools yet." in client.get("/tools").text
+    page = client.get("/tools").text
+
+    assert "There are no tools yet." in page and 'href="/contact"' in page
+    assert "Search tools" not in page
 
 
 @pytest.mark.parametrize("can_cancel", [True, False])
