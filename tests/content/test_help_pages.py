@@ -240,3 +240,11 @@ def test_a_visitor_is_led_to_a_ticket_by_the_number_of_the_order(client: FlaskCl
 
     assert re.search(r'<form[^>]* method="get" action="/tickets/new">\s*<label for="order">', html)
     assert client.get("/tickets/new?order=1").location.startswith("/log-in?next=/tickets/new")
+
+
+@pytest.mark.parametrize("path", [*PAGES, "/api"])
+def test_apostrophes_are_typographic_outside_code(client: FlaskClient, path: str) -> None:
+    prose = re.sub(r"<(code|pre)\b.*?</\1>", " ", page(client, path), flags=re.S)
+
+    assert re.findall(r"\w+'\w+", words(prose)) == []
+    assert re.findall(r'<meta name="description" content="[^"]*&#39;', prose) == []

@@ -73,8 +73,8 @@ def _add(form: OrderForm) -> CallVariant:
     return CallVariant(
         "One order" if is_default else f"Type {form.order_type}",
         (
-            Field("service", "The tool's number, as services lists it.", "1", is_number=True),
-            Field("link", "The public link, as the tool's page asks for it.", "https://example.com/page-1"),
+            Field("service", "The tool’s number, as services lists it.", "1", is_number=True),
+            Field("link", "The public link, as the tool’s page asks for it.", "https://example.com/page-1"),
             *map(_own_field, form.fields),
             *(quantity if form.takes_quantity else ()),
             _REQUEST_ID,
@@ -86,7 +86,7 @@ def _add(form: OrderForm) -> CallVariant:
 
 
 _STATUS = {"charge": "0.27819", "start_count": "3572", "status": "Partial", "remains": "157", "currency": "USD"}
-_ORDER = Field("order", "The order's number.", "1", is_number=True)
+_ORDER = Field("order", "The order’s number.", "1", is_number=True)
 _ORDERS = Field("orders", "Up to 100 orders' numbers, separated by commas, or as a JSON list.", "1,2,3")
 
 ACTIONS = {
@@ -121,7 +121,7 @@ ACTIONS = {
         ),
         ApiAction(
             "add",
-            "Places an order and charges your balance. The tool's type in services says which fields it takes.",
+            "Places an order and charges your balance. The tool’s type in services says which fields it takes.",
             api_handlers.add,
             tuple(map(_add, order_types.TYPES.values())),
             only_reads=False,
@@ -137,7 +137,7 @@ ACTIONS = {
         ),
         ApiAction(
             "refill",
-            "Requests a refill of a Completed order, if the tool offers refill. Returns the refill's number.",
+            "Requests a refill of a Completed order, if the tool offers refill. Returns the refill’s number.",
             api_handlers.refill,
             (
                 CallVariant("One order", (_ORDER,), {"refill": "1"}),
@@ -156,7 +156,7 @@ ACTIONS = {
             (
                 CallVariant(
                     "One refill",
-                    (Field("refill", "The refill's number.", "1", is_number=True),),
+                    (Field("refill", "The refill’s number.", "1", is_number=True),),
                     {"status": "Completed"},
                 ),
                 CallVariant(
@@ -168,7 +168,7 @@ ACTIONS = {
         ),
         ApiAction(
             "cancel",
-            "Cancels orders that weren't sent yet, and asks the provider to stop the others, if the tool offers it. "
+            "Cancels orders that weren’t sent yet, and asks the provider to stop the others, if the tool offers it. "
             "Such an order ends when the provider reports how much was delivered.",
             api_handlers.cancel,
             (

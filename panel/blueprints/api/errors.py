@@ -50,19 +50,19 @@ SPEND_CAP = ApiError(
 INCORRECT_REQUEST = ApiError(
     "incorrect_request",
     "Incorrect request",
-    "The request isn't a POST, names an unknown action, lacks a field, has one of the wrong type, lists more than 100 "
-    "IDs, sends add a field that the tool doesn't take, or is larger than 1 MiB. If one field is wrong, the header "
+    "The request isn’t a POST, names an unknown action, lacks a field, has one of the wrong type, lists more than 100 "
+    "IDs, sends add a field that the tool doesn’t take, or is larger than 1 MiB. If one field is wrong, the header "
     "X-Error-Field names it.",
 )
 INCORRECT_SERVICE = ApiError(
     "incorrect_service_id", "Incorrect service ID", "There is no such tool, or it is not offered any more."
 )
-BAD_LINK = ApiError(BadLink.code, "Bad link", "The link does not have the form that the tool's page asks for.")
+BAD_LINK = ApiError(BadLink.code, "Bad link", "The link does not have the form that the tool’s page asks for.")
 TOO_SMALL = ApiError(
-    QuantityTooSmall.code, "Quantity less than minimal {limit}", "The quantity is below the tool's minimum."
+    QuantityTooSmall.code, "Quantity less than minimal {limit}", "The quantity is below the tool’s minimum."
 )
 TOO_LARGE = ApiError(
-    QuantityTooLarge.code, "Quantity more than maximum {limit}", "The quantity is above the tool's maximum."
+    QuantityTooLarge.code, "Quantity more than maximum {limit}", "The quantity is above the tool’s maximum."
 )
 NO_FUNDS = ApiError(
     InsufficientBalance.code, "Not enough funds on balance", "The order costs more than your balance. Add funds first."
@@ -70,7 +70,7 @@ NO_FUNDS = ApiError(
 NOT_CONFIRMED = ApiError(
     EmailNotConfirmed.code,
     "Email not confirmed",
-    "The account's email is not confirmed yet, so the API places no orders. Open the link that we sent there, then "
+    "The account’s email is not confirmed yet, so the API places no orders. Open the link that we sent there, then "
     "call again. Nothing was charged.",
 )
 INCORRECT_ORDER = ApiError("incorrect_order_id", "Incorrect order ID", "You have no order of this number.")

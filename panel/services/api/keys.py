@@ -195,7 +195,7 @@ def _make(user_id: int, *, asked: NewKey, newest_id: int | None, now: datetime) 
     check_open([user_id])
     if newest_id is not None and newest_id != newest(user_id):
         raise StaleForm(
-            "A key was made since this form was opened, perhaps by it. It can't be shown again. No other was made."
+            "A key was made since this form was opened, perhaps by it. It can’t be shown again. No other was made."
         )
     if len(listed(user_id)) >= MAX_KEYS:
         raise ActionRefused(f"You have {MAX_KEYS} keys, the most there can be. Revoke one that you no longer use.")

@@ -65,7 +65,7 @@ def find(endpoint_id: int, *, user_id: int) -> WebhookEndpoint:
     """The customer's endpoint with this id. Raises NotFound."""
     endpoint = db.session.scalar(_live(user_id).where(WebhookEndpoint.id == endpoint_id))
     if endpoint is None:
-        raise NotFound("This endpoint doesn't exist.")
+        raise NotFound("This endpoint doesn’t exist.")
     return endpoint
 
 

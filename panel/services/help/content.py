@@ -17,7 +17,7 @@ from markupsafe import Markup
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from panel.domain.status import ChargeState, Status, possible_sources
-from panel.services.help.markdown import BadProse, Prose, fill_in, read_prose
+from panel.services.help.markdown import APOSTROPHE, BadProse, Prose, fill_in, read_prose
 from panel.services.help.worked_examples import EXAMPLE_QUANTITY
 
 PARTS = (
@@ -233,8 +233,11 @@ def _read_page(path: Path, keys: type[Keys], *, facts: Mapping[str, str]) -> Con
 
 
 def _filled(metadata: Mapping[str, Any], *, facts: Mapping[str, str]) -> dict[str, Any]:
-    """The front matter with facts filled into its texts."""
-    return {key: fill_in(value, facts=facts) if isinstance(value, str) else value for key, value in metadata.items()}
+    """The front matter with facts filled into its texts, and their apostrophes typographic as in the prose."""
+    return {
+        key: APOSTROPHE.sub("’", fill_in(value, facts=facts)) if isinstance(value, str) else value
+        for key, value in metadata.items()
+    }
 
 
 def _check_status_page(status: Status, page: ContentPage[StatusKeys], *, content: Content) -> None:

@@ -60,6 +60,8 @@ def _slug(heading: str) -> str:
 
 # The plugin's own annotation names a wider parameter than we pass.
 _make_anchors: Callable[..., None] = anchors_plugin
+# In front matter, which is plain text.
+APOSTROPHE = re.compile(r"(?<=\w)'(?=\w)")
 # Straight quotes and apostrophes of a text become typographic ones; code keeps its own.
 _markdown = MarkdownIt("commonmark", {"html": False, "typographer": True}).enable("smartquotes")
 _make_anchors(_markdown, min_level=2, max_level=3, slug_func=_slug)
