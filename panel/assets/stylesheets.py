@@ -29,12 +29,14 @@ SHEETS = {
     "guide.css": ("css/sides", "css/contents", "css/facts", "css/guide"),
     # For visitors' pages with a form of more than one field.
     "forms.css": ("css/forms",),
-    "tools.css": ("css/forms", "css/tools"),
+    "tools.css": ("css/amounts", "css/forms", "css/tools"),
     # On every page of a logged-in user.
     "members.css": (
+        "css/amounts",
         "css/sides",
         "css/facts",
         "css/forms",
+        "css/member_forms",
         "css/timeline",
         "css/members",
         "css/account",
@@ -47,15 +49,17 @@ SHEETS = {
         "css/tickets",
     ),
     # Beside site.css, for visitors of an order's public link.
-    "public_order.css": ("css/facts", "css/timeline", "css/live", "css/order"),
+    "public_order.css": ("css/amounts", "css/facts", "css/timeline", "css/live", "css/order"),
     "platform.css": ("css/platform",),
     # Instead of platform.css for one incident or component, and for figures.
     "platform_details.css": ("css/timeline", "css/facts", "css/charts", "css/platform"),
     # Instead of members.css on the office's pages.
     "office.css": (
+        "css/amounts",
         "css/sides",
         "css/facts",
         "css/forms",
+        "css/member_forms",
         "css/timeline",
         "css/members",
         "css/live",

@@ -31,6 +31,13 @@ FOCUS = """() => {
 MAX_PRESSES = 120
 CAPTURES = 3
 CORNER: FloatRect = {"x": 2, "y": 300, "width": 4, "height": 4}
+# An A4 sheet between its margins.
+PAPER = {"width": 680, "height": 1000}
+# Two lines of the statement's small print are higher.
+MAX_HEIGHT_OF_AN_ENTRY = 32
+POINTS_BEYOND_THE_EDGE = """(lines) => lines.map((line) =>
+    document.getElementById("main").getBoundingClientRect().left
+    - line.getBoundingClientRect().left - line.clientLeft - parseFloat(getComputedStyle(line, "::before").left))"""
 PAGE = re.compile(rb"/Type\s*/Page\b")
 
 
@@ -121,6 +128,24 @@ def test_print_leaves_out_what_paper_cannot_use(tabs: Tabs, customer: User) -> N
         assert page.locator(f"{gone}:visible").count() == 0, gone
     expect(page.locator(".print-head")).to_contain_text(customer.email)
     assert page.evaluate("getComputedStyle(document.documentElement).colorScheme") == "light only"
+
+
+def test_paper_shows_bars_whole_points_and_an_entry_a_line(tabs: Tabs, customer: User) -> None:
+    order = an_order(customer=customer)
+    page = tabs.open(customer, viewport=PAPER).page
+    page.emulate_media(media="print")
+
+    page.goto(f"/orders/{order.id}")
+    points = page.locator(".timeline > li").evaluate_all(POINTS_BEYOND_THE_EDGE)
+    bar = page.locator("main progress").evaluate("(bar) => getComputedStyle(bar).printColorAdjust")
+    page.goto("/balance/statement")
+    rows = page.locator(".ledger tbody tr").evaluate_all(
+        "(rows) => rows.map((row) => row.getBoundingClientRect().height)"
+    )
+
+    assert points and max(points) <= 0
+    assert bar == "exact"
+    assert rows and max(rows) < MAX_HEIGHT_OF_AN_ENTRY
 
 
 def test_tags_keep_their_outline_and_icon_in_forced_colors(tabs: Tabs, customer: User) -> None:
