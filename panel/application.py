@@ -96,6 +96,7 @@ from panel.blueprints.shared import (
     own_prices,
     page_frame,
     template_globals,
+    template_loader,
     tool_state,
     url_converters,
 )
@@ -212,6 +213,8 @@ def create_app(settings: Settings | None = None, *, is_web: bool = False) -> Fla
     )
     logs.init_app(app)
     database.init_app(app, url=settings.database, is_web=is_web)
+    if is_web:
+        template_loader.read_all(app)
     with app.app_context():
         live_settings.start()
     office_gate.init_app(app)

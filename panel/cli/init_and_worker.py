@@ -10,6 +10,7 @@ from flask.cli import with_appcontext
 from panel import assets
 from panel import settings as settings_module
 from panel import worker as work
+from panel.blueprints.shared import template_loader
 from panel.cli.errors import clean_errors
 from panel.db import db, schema_check, write_turns
 from panel.processes import supervisor
@@ -49,6 +50,7 @@ def worker(once: bool) -> None:
     # PostgreSQL ends transactions that are idle while the sweeps run.
     db.session.rollback()
     if not once:
+        template_loader.read_all(app)
         work.work(app)
     elif not work.run_once(app):
         raise click.ClickException("A sweep failed; the log says which.")

@@ -99,7 +99,7 @@ def back(default: str) -> str:
 
 
 def row_in_list(page: str, row: str) -> str:
-    """Back link to a row of a list. The `list` parameter has the list's filters: short, since each row's link has it."""
+    """Back link to a row of a list. The `list` parameter has the list's filters: short, as each row's link has it."""
     filters = request.args.get("list", "")
     return back(f"{page}?{filters}#{row}" if filters else f"{page}#{row}")
 
