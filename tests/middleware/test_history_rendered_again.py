@@ -141,7 +141,7 @@ def test_page_after_a_new_order_comes_from_flask_with_its_tool_in_the_filters(
     assert '<option value="another-tool"' in page
 
 
-def test_page_after_a_change_of_the_person_comes_from_flask(client: FlaskClient, site: HistorySite, customer: User) -> None:
+def test_page_of_a_person_who_changed_comes_from_flask(client: FlaskClient, site: HistorySite, customer: User) -> None:
     with transaction():
         db.session.execute(update(User).where(User.id == customer.id).values(email="new@example.com"))
         customer_version.bump([customer.id])
@@ -153,7 +153,7 @@ def test_page_after_a_change_of_the_person_comes_from_flask(client: FlaskClient,
     assert customer.email not in page or customer.email == "new@example.com"
 
 
-def test_nothing_is_rendered_for_a_session_that_has_ended(client: FlaskClient, site: HistorySite, customer: User) -> None:
+def test_nothing_is_rendered_for_an_ended_session(client: FlaskClient, site: HistorySite, customer: User) -> None:
     with transaction():
         db.session.execute(update(LoginSession).values(ended_at=NOON))
         customer_version.bump([customer.id])
