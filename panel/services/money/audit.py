@@ -25,7 +25,7 @@ from panel.services.money import (
     ledger_sums,
     profit_sums,
 )
-from panel.services.money.audit_parts import Progress, quietly, ranges_of
+from panel.services.money.audit_parts import Progress, add_differences, quietly, ranges_of
 from panel.services.money.audit_progress import AuditState, ResumableRun
 from panel.services.money.chain_report import ChainHead, ChainReport
 
@@ -73,7 +73,7 @@ def audit(
             continue
         for after, part in step(state, progress):
             begin_snapshot()
-            state.differences += part()
+            add_differences(state.differences, part())
             if after is not None:
                 state.after = after
                 run.save()

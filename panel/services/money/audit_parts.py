@@ -1,6 +1,6 @@
 """Parts of an audit: ranges of ids, each read in a snapshot of its own, so that none lasts for minutes."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,6 +9,9 @@ from sqlalchemy import ColumnElement, Table, and_, func, select
 from panel.db import db
 
 IDS_AT_ONCE = 100_000
+# A panel whose every line differs must not fill the memory with sentences, nor the stored state of the audit.
+MOST_DIFFERENCES = 1_000
+AND_MORE = "There are more differences than these."
 
 # Called with what is being read, how much of it is done, and how much there is.
 Progress = Callable[[str, int, int], None]
@@ -16,6 +19,16 @@ Progress = Callable[[str, int, int], None]
 
 def quietly(_what: str, _done: int, _total: int) -> None:
     """Progress that nobody looks at."""
+
+
+def add_differences(listed: list[str], found: Iterable[str]) -> None:
+    """Add sentences to those listed, as long as they aren't too many."""
+    for sentence in found:
+        if len(listed) >= MOST_DIFFERENCES:
+            if listed[-1] != AND_MORE:
+                listed.append(AND_MORE)
+            return
+        listed.append(sentence)
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ from panel.db.compiled_statements import in_list
 from panel.domain import chain
 from panel.models import Account, ChainCheckpoint, CheckpointKind, Order, OrderEvent, Transfer
 from panel.services.money import chain_report
-from panel.services.money.audit_parts import Progress
+from panel.services.money.audit_parts import Progress, add_differences
 from panel.services.money.audit_progress import ResumableRun
 from panel.services.money.chain_report import ChainHead, ChainReport
 
@@ -148,7 +148,7 @@ class _Walk:
         self.report.marks[self.kind] = self.mark
 
     def differ(self, sentence: str) -> None:
-        self.report.differences.append(sentence)
+        add_differences(self.report.differences, [sentence])
 
     def _compare(self, noted: ChainHead) -> None:
         """Compare the digest at this point with an earlier one."""

@@ -7,11 +7,11 @@ from datetime import timedelta
 import pytest
 from flask import Flask
 from flask.testing import FlaskCliRunner
-from sqlalchemy import func, select
+from sqlalchemy import func, select, update
 
 from panel.db import db, transaction
 from panel.domain.status import Status
-from panel.models import ProfitChange
+from panel.models import OrderCount, ProfitChange
 from panel.services.money import (
     audit,
     audit_balances,
@@ -380,3 +380,17 @@ def test_stopped_audit_goes_on_where_it_was_and_finds_the_same(
     assert (found.orders, found.transfers) == (whole.orders, whole.transfers)
     assert found.chains.marks == whole.chains.marks and found.chains.accounts == whole.chains.accounts
     assert db.session.scalar(select(func.count()).select_from(audit_progress.STOPPED)) == 0
+
+
+def test_audit_lists_a_bounded_number_of_differences_and_says_that_there_are_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(audit_parts, "MOST_DIFFERENCES", 2)
+    for _ in range(4):
+        an_order(customer=a_customer("1000"))
+    with transaction():
+        db.session.execute(update(OrderCount).values(orders=99))
+
+    found = audit.audit()
+
+    assert len(found.differences) == 3
+    assert found.differences[-1] == audit_parts.AND_MORE
+    assert not found.is_sound
