@@ -52,7 +52,7 @@ from panel.models.order import (
 from panel.models.order_cost import OrderCost, RunCost
 from panel.models.payment import DepositRequest, PaymentEvent, PaymentEventState, PaymentTerms
 from panel.models.platform import AuditRun, ComponentDay, Incident, IncidentPart, IncidentUpdate, Measurement
-from panel.models.price_group import GroupMember, GroupPrice, KnownPrices, PriceGroup
+from panel.models.price_group import GroupMember, GroupPrice, KnownPriceList, KnownPrices, PriceGroup
 from panel.models.provider_work import (
     IS_OPEN_ATTEMPT,
     IS_OPEN_CANCELLATION,
@@ -150,6 +150,7 @@ __all__ = [
     "IncidentPart",
     "IncidentUpdate",
     "Invitation",
+    "KnownPriceList",
     "KnownPrices",
     "LedgerDay",
     "LinkPurpose",

@@ -48,11 +48,20 @@ class GroupMember(Base):
     group_id: Mapped[int] = mapped_column(ForeignKey("price_groups.id"), index=True)
 
 
+class KnownPriceList(Base):
+    """A price list from before it changed, which customers know until they are mailed about that."""
+
+    __tablename__ = "known_price_lists"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    # JSON, as `customer_prices.as_json` writes it.
+    prices: Mapped[str]
+
+
 class KnownPrices(Base):
-    """The price list that a customer knew before it changed, until the customer is mailed about that."""
+    """The price list that a customer knew before it changed: one for all customers of a group."""
 
     __tablename__ = "known_prices"
 
     user_id: Mapped[int] = mapped_column(ForeignKey("users.id"), primary_key=True, autoincrement=False)
-    # JSON, as `customer_prices.as_json` writes it.
-    prices: Mapped[str]
+    list_id: Mapped[int] = mapped_column(ForeignKey("known_price_lists.id"), index=True)

@@ -73,7 +73,7 @@ OURS = _words(
     orders.chain_hash transfers.chain_hash
     alerts.kind announcements.audience api_keys.key_hash api_keys.networks api_keys.scope api_keys.starts_with
     attempts.kind attempts.state
-    known_prices.prices
+    known_price_lists.prices
     audit_progress.kind audit_progress.owner audit_progress.state ledger_days.kind ledger_days.source
     ledger_days.target
     audit_runs.differences cancellations.state catalogue_imports.chosen catalogue_imports.currency

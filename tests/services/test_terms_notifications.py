@@ -3,11 +3,11 @@
 from datetime import datetime, timedelta
 
 import pytest
-from sqlalchemy import event, select, update
+from sqlalchemy import event, func, select, update
 
 from panel.db import db, transaction
 from panel.domain.notification_kinds import Notice
-from panel.models import Catalogue, KnownPrices, Mail, TermsRound, Tool, User
+from panel.models import Catalogue, KnownPriceList, KnownPrices, Mail, TermsRound, Tool, User
 from panel.services import terms_notifications
 from panel.services.catalogue import tool_settings
 from panel.services.mail import notifications
@@ -212,6 +212,40 @@ def test_customers_are_mailed_when_their_group_changes_their_prices() -> None:
     assert "$0.88 (before: $0.90)" in own.text and "$1.50 (before: $1.80)" in own.text
     assert "$1.10 (before: $1.00)" in listed.text and other.name not in own.text
     assert db.session.scalars(select(KnownPrices)).all() == []
+
+
+def test_price_list_is_stored_once_for_all_customers_of_a_group() -> None:
+    tool = a_tool("plays", price="1.00")
+    members = [a_user_of(tool) for _ in range(4)]
+    steps(now=NOON)
+    with transaction():
+        group_id = price_groups.add("Resellers", "10", actor="operator", now=NOON)
+        for member in members:
+            price_groups.give(member.id, group_id, actor="operator", now=NOON)
+    steps(now=NOON)
+    steps(now=NOON + HOUR)
+    before = stored_rows()
+
+    with transaction():
+        price_groups.set_price(group_id, "plays", "0.80", actor="operator", now=NOON + 2 * DAY)
+    changed = stored_rows()
+    with transaction():
+        price_groups.set_price(group_id, "plays", "0.70", actor="operator", now=NOON + 2 * DAY)
+        price_groups.remove(group_id, actor="operator", now=NOON + 2 * DAY)
+
+    assert (before, changed, stored_rows()) == ((0, 0), (1, 4), (1, 4))
+    steps(now=NOON + 2 * DAY)
+    steps(now=NOON + 3 * DAY)
+    assert stored_rows() == (0, 0)
+    assert [mail.text.count("$1.00 (before: $0.90)") for mail in mails()[-4:]] == [1, 1, 1, 1]
+
+
+def stored_rows() -> tuple[int, int]:
+    """How many price lists are stored, and for how many customers."""
+    db.session.rollback()
+    counts = (db.session.scalar(select(func.count()).select_from(each)) for each in (KnownPriceList, KnownPrices))
+    lists, customers = (count or 0 for count in counts)
+    return lists, customers
 
 
 def test_prices_that_were_changed_back_and_accounts_without_mails_leave_nothing_behind() -> None:

@@ -234,12 +234,13 @@ def _changing(group_id: int, *, now: datetime) -> Iterator[None]:
     _lock_groups()
     before = customer_prices.of_group(_group(group_id).id)
     members = set(db.session.scalars(select(MEMBERS.c.user_id).where(MEMBERS.c.group_id == group_id)))
+    # Before the change: removing the group forgets who was in it.
+    known_prices.note_group(group_id, before)
     yield
     is_left = db.session.scalar(select(PriceGroup.id).where(PriceGroup.id == group_id)) is not None
     after = customer_prices.of_group(group_id if is_left else None)
     db.session.execute(update(Catalogue).values(version=Catalogue.version + 1))
     catalogue_events.announce_prices(members, before=before, after=after, now=now)
-    known_prices.note(members, before)
 
 
 def _lock_groups() -> None:
