@@ -95,6 +95,7 @@ OFFICE = (
 def _bounds(monkeypatch: pytest.MonkeyPatch) -> None:
     """Limit searches without an index to a number of rows that the small panel has as well."""
     monkeypatch.setattr(ledger_conditions, "SEARCHED_LINES", FEW // 10)
+    monkeypatch.setattr(ledger_conditions, "SEARCHED_OF_CUSTOMER", FEW // 10)
     monkeypatch.setattr(order_table, "SEARCHED_ORDERS", FEW // 2)
     monkeypatch.setattr(history, "SEARCHED_ORDERS", FEW // 10)
     monkeypatch.setattr(people_search, "SEARCHED_ACCOUNTS", FEW // 2)

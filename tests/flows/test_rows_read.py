@@ -83,6 +83,7 @@ def _bounds(monkeypatch: pytest.MonkeyPatch) -> None:
     """Limit searches without an index to a few rows."""
     for module, name in (
         (ledger_conditions, "SEARCHED_LINES"),
+        (ledger_conditions, "SEARCHED_OF_CUSTOMER"),
         (order_table, "SEARCHED_ORDERS"),
         (history, "SEARCHED_ORDERS"),
         (people_search, "SEARCHED_ACCOUNTS"),

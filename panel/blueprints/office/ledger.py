@@ -68,7 +68,7 @@ def _page(filters: LedgerFilters | None, errors: dict[str, str]) -> str:
         filters=filters,
         customer=customer,
         page=ledger_search.page(filters) if filters else None,
-        searched=ledger_conditions.SEARCHED_LINES,
+        searched=ledger_conditions.SEARCHED_OF_CUSTOMER if customer else ledger_conditions.SEARCHED_LINES,
         typed={name: request.args.get(name, "") for name in FIELDS},
         errors=errors,
         kinds=KINDS,
