@@ -382,7 +382,9 @@ def test_stopped_audit_goes_on_where_it_was_and_finds_the_same(
     assert db.session.scalar(select(func.count()).select_from(audit_progress.STOPPED)) == 0
 
 
-def test_audit_lists_a_bounded_number_of_differences_and_says_that_there_are_more(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_audit_lists_some_differences_and_says_that_there_are_more(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr(audit_parts, "MOST_DIFFERENCES", 2)
     for _ in range(4):
         an_order(customer=a_customer("1000"))
