@@ -1,6 +1,7 @@
 """Thread-safe LRU cache: `cachetools.LRUCache` with a lock around each use."""
 
-from collections.abc import Callable, Hashable, Iterable
+from collections.abc import Callable, Hashable, Iterable, Mapping
+from contextlib import suppress
 from threading import Lock
 from typing import Generic, TypeVar
 
@@ -53,6 +54,14 @@ class LRUCache(Generic[Key, Value]):
                     dropped.append(self._entries.popitem())
                 self._entries[key] = value
         return dropped
+
+    def set_all(self, values: Mapping[Key, Value]) -> None:
+        """Store these values."""
+        with self._lock:
+            for key, value in values.items():
+                # It drops others itself, and none larger than the whole cache is stored.
+                with suppress(ValueError):
+                    self._entries[key] = value
 
     def clear(self) -> None:
         with self._lock:

@@ -18,6 +18,8 @@ from sqlalchemy import Engine, NullPool, Select, create_engine, func, select
 from sqlalchemy.dialects.sqlite.pysqlite import dialect as sqlite_dialect
 from sqlalchemy.exc import SQLAlchemyError
 
+from panel.db import UtcDateTime
+
 BUSY_SECONDS = 1.0
 # libpq takes no less.
 CONNECT_SECONDS = 2
@@ -41,13 +43,13 @@ def read_lock(engine: Engine) -> AbstractContextManager[object]:
 def reader(
     engine: Engine, statement: Select[*tuple[Any, ...]], *, has_many_rows: bool = False, is_rare: bool = False
 ) -> Reader:
-    """A reader of this statement, with named parameters. It can't return datetime columns.
+    """A reader of this statement, with named parameters. A parameter may be a list of integers.
 
-    `has_many_rows`: SQLite returns the rows as one JSON text. The driver releases the GIL at each row, and when threads
-    compete for it, a hundred rows cost several times as much. `is_rare`: the connection is the reader's own, and closed
-    after each read. On SQLite, closing the others leaves the write-ahead log behind while one is open, also in commands
-    that read once. On PostgreSQL, a thread that reads inside a transaction would wait for the pool, and those that have
-    its connections for the transaction's locks.
+    `has_many_rows`: SQLite returns the rows as one JSON text, without times. The driver releases the GIL at each row,
+    and when threads compete for it, a hundred rows cost several times as much. `is_rare`: the connection is the
+    reader's own, and closed after each read. On SQLite, closing the others leaves the write-ahead log behind while one
+    is open, also in commands that read once. On PostgreSQL, a thread that reads inside a transaction would wait for the
+    pool, and those that have its connections for the transaction's locks.
     """
     if engine.dialect.name == "sqlite":
         read = _SqliteReader(str(engine.url.database), statement, is_packed=has_many_rows)
@@ -55,7 +57,7 @@ def reader(
     return _engine_reader(_without_pool(engine) if is_rare else engine, statement)
 
 
-@lru_cache(32)
+@lru_cache(64)
 def _sqlite_text(statement: Select[*tuple[Any, ...]], *, is_packed: bool) -> tuple[str, list[str], dict[str, Any]]:
     """SQL text, the names of its parameters in their order, and the values that the statement has for some.
 
@@ -64,6 +66,17 @@ def _sqlite_text(statement: Select[*tuple[Any, ...]], *, is_packed: bool) -> tup
     compiled = (_as_one_row(statement) if is_packed else statement).compile(dialect=sqlite_dialect())
     own = {name: value for name, value in compiled.params.items() if value is not None}
     return str(compiled), list(compiled.positiontup or ()), own
+
+
+def _times(statement: Select[*tuple[Any, ...]]) -> list[tuple[int, Callable[[Any], Any]]]:
+    """The places of times in a row, each with what makes one of the text that SQLite stores."""
+    dialect = sqlite_dialect()
+    return [
+        (place, process)
+        for place, column in enumerate(statement.selected_columns)
+        if isinstance(column.type, UtcDateTime)
+        and (process := column.type.dialect_impl(dialect).result_processor(dialect, None)) is not None
+    ]
 
 
 def _as_one_row(statement: Select[*tuple[Any, ...]]) -> Select[*tuple[Any, ...]]:
@@ -82,6 +95,7 @@ class _SqliteReader:
         self._path = path
         self._sql, self._names, self._own = _sqlite_text(statement, is_packed=is_packed)
         self._is_packed = is_packed
+        self._times = _times(statement)
         self._local = threading.local()
         self._process = os.getpid()
         self._left_to_parent: list[object] = []
@@ -95,7 +109,15 @@ class _SqliteReader:
             # Missing, busy or damaged: the regular read reports it.
             self._local.__dict__.pop("connection", None)
             return None
-        return [tuple(row) for row in json.loads(rows[0][0])] if self._is_packed else rows
+        if self._is_packed:
+            return [tuple(row) for row in json.loads(rows[0][0])]
+        return [self._with_times(row) for row in rows] if self._times else rows
+
+    def _with_times(self, row: tuple[Any, ...]) -> tuple[Any, ...]:
+        values = list(row)
+        for place, process in self._times:
+            values[place] = process(values[place])
+        return tuple(values)
 
     def once(self, values: Mapping[str, object]) -> Rows | None:
         """Read, then close the connection."""
@@ -122,10 +144,10 @@ class _SqliteReader:
 
 
 def _plain(value: object) -> object:
-    """A value as SQLite stores it: datetimes are text there."""
+    """A value as SQLite takes it: times and lists are text there."""
     if isinstance(value, datetime):
         return value.replace(tzinfo=None).isoformat(sep=" ", timespec="microseconds")
-    return value
+    return json.dumps(value) if isinstance(value, list) else value
 
 
 def _without_pool(engine: Engine) -> Engine:

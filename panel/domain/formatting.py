@@ -3,6 +3,11 @@
 from collections.abc import Callable, Mapping
 from datetime import UTC, date, datetime, timedelta
 
+# `strftime` takes several times as long, and a page formats a hundred times.
+_MONTHS = (
+    *("January", "February", "March", "April", "May", "June", "July"),
+    *("August", "September", "October", "November", "December"),
+)
 # Seconds below which a duration is given to the second.
 EXACT_BELOW = 120
 
@@ -13,13 +18,15 @@ def count(number: int) -> str:
 
 
 def when(at: datetime) -> str:
-    return f"{day(at)}, {_utc(at):%H:%M} UTC"
+    moment = _utc(at)
+    return f"{day(moment)}, {moment.hour:02}:{moment.minute:02} UTC"
 
 
 def short(at: datetime, *, year: int) -> str:
     """A time in a table: `27 Nov, 02:49`, or `27 Nov 2025` if it is not this year."""
     moment = _utc(at)
-    return f"{moment.day} {moment:%b}, {moment:%H:%M}" if moment.year == year else f"{moment.day} {moment:%b %Y}"
+    begin = f"{moment.day} {_MONTHS[moment.month - 1][:3]}"
+    return f"{begin}, {moment.hour:02}:{moment.minute:02}" if moment.year == year else f"{begin} {moment.year}"
 
 
 def clock(at: datetime) -> str:
@@ -28,17 +35,17 @@ def clock(at: datetime) -> str:
 
 def day(at: datetime) -> str:
     moment = _utc(at)
-    return f"{moment.day} {moment:%B %Y}"
+    return f"{moment.day} {_MONTHS[moment.month - 1]} {moment.year}"
 
 
 def day_of_year(of: date) -> str:
     """A day at the end of a chart: `7 November`."""
-    return f"{of.day} {of:%B}"
+    return f"{of.day} {_MONTHS[of.month - 1]}"
 
 
 def iso(at: datetime) -> str:
     """ISO 8601 for the `datetime` attribute of a `time` element."""
-    return f"{_utc(at):%Y-%m-%dT%H:%M:%SZ}"
+    return f"{_utc(at).replace(tzinfo=None).isoformat(timespec='seconds')}Z"
 
 
 def duration(seconds: int) -> str:
@@ -56,7 +63,7 @@ def duration(seconds: int) -> str:
 
 
 def _utc(at: datetime) -> datetime:
-    return at.astimezone(UTC)
+    return at if at.tzinfo is UTC else at.astimezone(UTC)
 
 
 # Formats for the time a page was rendered; the response caches replace their placeholders.

@@ -51,3 +51,15 @@ def test_values_asked_for_together_are_used() -> None:
     cache.set("c", "c")
 
     assert cache.get_all("abc") == ["a", None, "c"]
+
+
+def test_values_stored_together_drop_the_least_recently_used_and_leave_out_what_is_too_large() -> None:
+    cache: LRUCache[str, str] = LRUCache(4, size_of=len)
+    for key in ("a", "b"):
+        cache.set(key, key * 2)
+    cache.get("a")
+
+    cache.set_all({"c": "c", "d": "d" * 5, "e": "e"})
+
+    assert [cache.get(key) for key in "abcde"] == ["aa", None, "c", None, "e"]
+    assert cache.get_all("ce") == ["c", "e"]

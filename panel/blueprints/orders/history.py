@@ -133,7 +133,7 @@ def _filters(person: LoggedIn) -> OrderFilters:
 def _tool_choices(person: LoggedIn, chosen: str) -> list[tuple[str, str]]:
     """Tools that this customer has ordered, by name, and the one in the filter."""
     names, key = history_cache.tool_names(person.catalogue_version), (person.id, _orders(person))
-    used = history_cache.of_app().tools_used.get_or_make(key, lambda: order_history.tools_used(person.id))
+    used = history_cache.of_app().tools_used.get_or_make(key, lambda: order_history.tools_used_committed(person.id))
     shown = [tool for tool_id, tool in names.items() if tool_id in used or tool.slug == chosen]
     return [("", "Every tool"), *((tool.slug, tool.name) for tool in sorted(shown, key=lambda tool: tool.name))]
 

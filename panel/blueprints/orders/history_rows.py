@@ -4,8 +4,8 @@ A row depends on its order's version, on whether the order is unconfirmed or hel
 incidents as of a catalogue version.
 """
 
-from collections.abc import Callable, Sequence
-from functools import cache, partial
+from collections.abc import Callable, Hashable, Sequence
+from functools import cache, lru_cache
 from typing import Any
 
 from flask import current_app
@@ -17,10 +17,13 @@ from panel.blueprints.shared import incident_banner
 from panel.blueprints.shared.shells import Shell, shell_of
 from panel.clock import utc_now
 from panel.domain import formatting, links, money
+from panel.domain.money import AmountFormat
 from panel.domain.next_step import NextStepFacts, next_step
 from panel.domain.status import Status
 from panel.services.orders import history as order_history
 from panel.services.orders.history import KnownRow, ShownRow
+
+MAX_AMOUNTS = 10_000
 
 
 def rendered(rows: Sequence[KnownRow], *, customer_id: int, catalogue_version: int) -> Markup:
@@ -31,11 +34,12 @@ def rendered(rows: Sequence[KnownRow], *, customer_id: int, catalogue_version: i
     cached = history_cache.of_app().rows
     by_id = {row.id: html for row, html in zip(rows, cached.get_all(keys), strict=True)}
     if missing := [order_id for order_id, html in by_id.items() if html is None]:
-        render = _row_renderer(*as_of)
+        render, made = _row_renderer(*as_of), dict[tuple[Hashable, ...], str]()
         for row in order_history.in_full(customer_id, order_ids=missing):
             # The order may have changed since: its row is cached under the version that was read.
             key = (*row[:_KNOWN], *as_of)
-            by_id[row.id] = cached.get_or_make(key, partial(render, row))
+            made[key] = by_id[row.id] = render(row)
+        cached.set_all(made)
     html = "\n".join(filter(None, by_id.values()))
     return Markup(html)  # noqa: S704  (rendered, and escaped, by its template)
 
@@ -58,7 +62,7 @@ def _row_renderer(catalogue_version: int, year: int) -> Callable[[ShownRow], str
     badge_of = cache(_macros("components/status.html").status_badge_again)
     incidents = incident_banner.open_incidents(catalogue_version)
     has_incident = cache(lambda provider_id: any(incident.delays(provider_id) for incident in incidents))
-    note_of, tool_of, money_text = cache(_note), cache(escape), app_context.money_texts()
+    note_of, tool_of, money_format = cache(_note), cache(escape), app_context.amount_format(app_context.settings())
 
     def render(row: ShownRow) -> str:
         order_id, _version, status, is_unconfirmed, stop, is_held_back, tool, _tool_id, provider_id, link = row[:10]
@@ -69,7 +73,9 @@ def _row_renderer(catalogue_version: int, year: int) -> Callable[[ShownRow], str
         if shell is None:
             has_note, has_refund, is_long = kind
             shells[kind] = shell = shell_of(template, _PARTS, has_note=has_note, has_refund=has_refund, is_long=is_long)
-        delivered, charge, refund = quantity - remains, money.plain(charge_nanos), money.plain(returned_nanos)
+        delivered = quantity - remains
+        charge, charge_plain, charge_places = _amount(charge_nanos, money_format)
+        refund, refund_plain, refund_places = _amount(returned_nanos, money_format)
         texts = {
             "id": str(order_id),
             "status": status,
@@ -82,12 +88,12 @@ def _row_renderer(catalogue_version: int, year: int) -> Callable[[ShownRow], str
             "delivered_count": formatting.count(delivered),
             "quantity": str(quantity),
             "quantity_count": formatting.count(quantity),
-            "charge": money_text(charge_nanos),
-            "charge_plain": charge,
-            "charge_places": _places(charge),
-            "refund": money_text(returned_nanos),
-            "refund_plain": refund,
-            "refund_places": _places(refund),
+            "charge": charge,
+            "charge_plain": charge_plain,
+            "charge_places": charge_places,
+            "refund": refund,
+            "refund_plain": refund_plain,
+            "refund_places": refund_places,
             "placed": formatting.short(placed_at, year=year),
             "placed_iso": formatting.iso(placed_at),
             "placed_when": formatting.when(placed_at),
@@ -102,9 +108,11 @@ def _note(status: str, is_unconfirmed: bool, stop: str | None, is_held_back: boo
     return escape(next_step(facts).note)
 
 
-def _places(plain: str) -> str:
-    """How many decimals a plain amount has."""
-    return str(len(plain.partition(".")[2]))
+@lru_cache(MAX_AMOUNTS)
+def _amount(nanos: int, written: AmountFormat) -> tuple[str, str, str]:
+    """The amount for people, in digits, and how many decimals it has. Many orders have the same price and quantity."""
+    digits = money.plain(nanos)
+    return money.shown(nanos, written=written), digits, str(len(digits.partition(".")[2]))
 
 
 def _macros(name: str) -> Any:

@@ -9,7 +9,7 @@ from sqlalchemy import select
 
 from panel import app_context
 from panel.db import table_of
-from panel.db.compiled_statements import CompiledStatement
+from panel.db.committed_reads import CommittedRead
 from panel.db.lru_cache import LRUCache
 from panel.models import Tool
 from panel.services.catalogue import tools
@@ -43,7 +43,7 @@ class ToolName:
     slug: str
 
 
-_TOOL_NAMES = CompiledStatement(lambda: select(TOOLS.c.id, TOOLS.c.name, TOOLS.c.slug))
+_TOOL_NAMES = CommittedRead(lambda: select(TOOLS.c.id, TOOLS.c.name, TOOLS.c.slug))
 
 
 def tool_names() -> dict[int, ToolName]:

@@ -5,7 +5,6 @@ come before or after it.
 """
 
 from collections.abc import Sequence
-from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cache
@@ -13,10 +12,9 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import ColumnElement, Row, Select, and_, bindparam, func, literal, or_, select
 
-from panel import app_context
 from panel.db import db, table_of
-from panel.db.compiled_statements import CompiledStatement, in_list
-from panel.db.read_only import Reader, read_lock, reader
+from panel.db.committed_reads import CommittedRead
+from panel.db.compiled_statements import in_list
 from panel.domain.lists.order_filters import OrderFilters
 from panel.domain.status import Status
 from panel.models import Cancellation, Order, OrderCount, Provider, Terms, Tool
@@ -55,8 +53,6 @@ _KNOWN = (
     _STOP,
     _IS_HELD_BACK,
 )
-# Of a page without filters.
-_NEWEST = frozenset({"customer_id", "most"})
 # The tool's name when the order was placed. Not a join, which SQLite might start from the terms.
 _TOOL_NAME = select(TERMS.c.name).where(TERMS.c.id == ORDERS.c.terms_id).scalar_subquery().label("tool_name")
 _SHOWN = (
@@ -107,34 +103,14 @@ def history_page(customer_id: int, *, filters: OrderFilters) -> HistoryPage:
     """One page of this customer's orders: id, version, status and whether it is unconfirmed."""
     search = _search(customer_id, filters)
     values = _values(customer_id, filters=filters, search=search, most=PAGE_SIZE + 1)
-    readers = _readers()
-    with readers.lock:
-        found = readers.newest(values) if values.keys() == _NEWEST else None
-    rows = list(map(KnownRow._make, _known(frozenset(values)).fetch(values) if found is None else found))
+    rows = list(map(KnownRow._make, _known(frozenset(values)).fetch(values)))
     has_more = len(rows) > PAGE_SIZE
     return HistoryPage(rows[:PAGE_SIZE], rows[PAGE_SIZE - 1].id if has_more else None, "newer_than" in search)
 
 
-class _Readers(NamedTuple):
-    """What nearly every page of a history reads, without a session."""
-
-    lock: AbstractContextManager[object]
-    newest: Reader
-    counts: Reader
-
-
-def _readers() -> _Readers:
-    return app_context.once_per_app("panel.readers_of_history", _make_readers)
-
-
-def _make_readers() -> _Readers:
-    newest = _history(_KNOWN, _NEWEST)
-    return _Readers(read_lock(db.engine), reader(db.engine, newest), reader(db.engine, _COUNTS))
-
-
 @cache
-def _known(given: frozenset[str]) -> CompiledStatement:
-    return CompiledStatement(lambda: _history(_KNOWN, given))
+def _known(given: frozenset[str]) -> CommittedRead:
+    return CommittedRead(lambda: _history(_KNOWN, given))
 
 
 class ShownRow(NamedTuple):
@@ -157,7 +133,7 @@ class ShownRow(NamedTuple):
     placed_at: datetime
 
 
-_IN_FULL = CompiledStatement(
+_IN_FULL = CommittedRead(
     lambda: select(*_SHOWN).where(ORDERS.c.customer_id == bindparam("customer_id"), in_list(ORDERS.c.id, "ids"))
 )
 
@@ -187,16 +163,14 @@ def history_batch(customer_id: int, *, filters: OrderFilters) -> Sequence[Row[*t
 
 
 _STATUSES = tuple(Status)
-_COUNTS = select(COUNTS.c.status, COUNTS.c.orders).where(COUNTS.c.customer_id == bindparam("customer_id"))
+_COUNTS = CommittedRead(
+    lambda: select(COUNTS.c.status, COUNTS.c.orders).where(COUNTS.c.customer_id == bindparam("customer_id"))
+)
 
 
 def counts_by_status(customer_id: int) -> dict[Status, int]:
     """Number of this customer's orders by status, from the maintained counters."""
-    readers = _readers()
-    with readers.lock:
-        rows = readers.counts({"customer_id": customer_id})
-    found = db.session.execute(_COUNTS, {"customer_id": customer_id}).all() if rows is None else rows
-    counted: dict[str, int] = {row[0]: row[1] for row in found}
+    counted: dict[str, int] = {row[0]: row[1] for row in _COUNTS.fetch({"customer_id": customer_id})}
     # Looked up by the statuses, which are the same texts.
     return {status: counted.get(status, 0) for status in _STATUSES}
 
@@ -206,12 +180,18 @@ _MINE = ORDERS.c.customer_id == bindparam("customer_id")
 _FIRST = select(func.min(ORDERS.c.tool_id).label("tool_id")).where(_MINE).cte("steps", recursive=True)
 _NEXT = select(func.min(ORDERS.c.tool_id)).where(_MINE, ORDERS.c.tool_id > _FIRST.c.tool_id).scalar_subquery()
 _STEPS = _FIRST.union_all(select(_NEXT).where(_FIRST.c.tool_id.is_not(None)))
-_TOOLS_USED = CompiledStatement(lambda: select(_STEPS.c.tool_id).where(_STEPS.c.tool_id.is_not(None)))
+_TOOLS_USED = select(_STEPS.c.tool_id).where(_STEPS.c.tool_id.is_not(None))
+_TOOLS_USED_COMMITTED = CommittedRead(lambda: _TOOLS_USED)
 
 
 def tools_used(customer_id: int) -> list[int]:
     """Ids of the tools this customer has ever ordered."""
-    return [row[0] for row in _TOOLS_USED.fetch({"customer_id": customer_id})]
+    return list(db.session.execute(_TOOLS_USED, {"customer_id": customer_id}).scalars())
+
+
+def tools_used_committed(customer_id: int) -> list[int]:
+    """As `tools_used`, for pages."""
+    return [row[0] for row in _TOOLS_USED_COMMITTED.fetch({"customer_id": customer_id})]
 
 
 _PROVIDERS_USED = (
