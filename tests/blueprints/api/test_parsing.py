@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy import event, update
 
+from panel.blueprints.api import parsing
 from panel.blueprints.api.actions import ACTIONS
 from panel.clock import utc_now
 from panel.db import db, transaction
@@ -23,6 +24,14 @@ from tests.support.statements import traced
 
 REFUSED = {"error": "Incorrect request"}
 FORM = "application/x-www-form-urlencoded"
+
+
+@given(st.lists(st.sampled_from(("%2C", "%", "%25", "2", "2C", "C", ",", "&", "=", "+", "orders"))))
+def test_escaped_commas_are_read_as_any_other_escape(parts: list[str]) -> None:
+    """They are replaced before the rest is parsed, those in capitals alone."""
+    text = "".join(parts)
+
+    assert parsing.form_of(text.encode()) == parsing.form_of(text.replace("%2C", "%2c").encode())
 
 
 @pytest.mark.parametrize("path", [PATH, f"{PATH}/"])
