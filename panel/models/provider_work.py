@@ -7,6 +7,7 @@ from sqlalchemy import CheckConstraint, ForeignKey, Index, literal_column, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from panel.db import APPEND_ONLY, Base
+from panel.domain.audit_actions import label_of
 from panel.domain.refill import RefillState
 from panel.models.ledger import kind_label
 
@@ -190,6 +191,11 @@ class AuditLogEntry(Base):
     subject: Mapped[str]
     detail: Mapped[str] = mapped_column(default="")
     at: Mapped[datetime]
+
+    @property
+    def label(self) -> str:
+        """The action in words."""
+        return label_of(self.action)
 
 
 class Heartbeat(Base):

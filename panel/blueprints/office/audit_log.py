@@ -32,8 +32,9 @@ def csv() -> ResponseReturnValue:
     except BadFilters as error:
         return _page(None, error.errors), 422
     lines = audit_log_search.all_lines(filters)
-    rows = ([line.id, iso(line.at), line.actor, line.action, line.subject, line.detail] for line in lines)
-    return csv_stream("audit-log.csv", head=["line", "at", "actor", "action", "subject", "detail"], rows=rows)
+    rows = ([line.id, iso(line.at), line.actor, line.label, line.subject, line.detail, line.action] for line in lines)
+    head = ["line", "at", "actor", "action", "subject", "detail", "stored action"]
+    return csv_stream("audit-log.csv", head=head, rows=rows)
 
 
 def _page(filters: AuditLogFilters | None, errors: dict[str, str]) -> str:

@@ -3,10 +3,11 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, select
+from sqlalchemy import ColumnElement, or_, select
 
 from panel.db import db, table_of
 from panel.db.id_search import ids_within, newest_id
+from panel.domain import audit_actions
 from panel.domain.lists.list_filters import BadFilters, DaysAndPage, days_of, is_row_number
 from panel.models import AuditLogEntry
 
@@ -99,13 +100,18 @@ def _conditions(filters: AuditLogFilters) -> list[ColumnElement[bool]]:
     found: list[ColumnElement[bool]] = []
     if filters.subject:
         found.append(AuditLogEntry.subject == filters.subject)
-    for column, text in (
-        (AuditLogEntry.actor, filters.actor),
-        (AuditLogEntry.action, filters.action),
-        (AuditLogEntry.detail, filters.detail),
-    ):
+    for column, text in ((AuditLogEntry.actor, filters.actor), (AuditLogEntry.detail, filters.detail)):
         if text:
             found.append(column.icontains(text, autoescape=True))
+    if filters.action:
+        found.append(_is_action(filters.action))
     if filters.period is not None:
         found += [AuditLogEntry.at >= filters.period.since, AuditLogEntry.at < filters.period.until]
     return found
+
+
+def _is_action(text: str) -> ColumnElement[bool]:
+    """Entries whose action has this text in its label, which people read, or in its stored name."""
+    stored = AuditLogEntry.action
+    labeled = [or_(stored == action, stored.startswith(f"{action} ")) for action in audit_actions.labeled_with(text)]
+    return or_(stored.icontains(text, autoescape=True), *labeled)

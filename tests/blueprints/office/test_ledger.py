@@ -134,7 +134,7 @@ def test_files_hold_every_line_and_no_formulas(office: FlaskClient) -> None:
     assert [(line["amount"], line["reason"], line["note"]) for line in lines] == [
         (money.plain(5), "'=1+1", "'@SUM(A1)"),
     ]
-    assert [tuple(line.values())[2:] for line in log] == [("'+anna", "'-do", "'=2+2", "'\ttab")]
+    assert [tuple(line.values())[2:] for line in log] == [("'+anna", "'-do", "'=2+2", "'\ttab", "'-do")]
 
 
 def test_the_log_is_searched_by_who_what_and_when_in_pages(office: FlaskClient) -> None:
@@ -155,6 +155,22 @@ def test_the_log_is_searched_by_who_what_and_when_in_pages(office: FlaskClient) 
     assert "No entries match these filters." in log(**{"from": "2026-11-21"})
     assert office.get("/office/audit-log?actor=%00").status_code == 422
     assert db.session.query(AuditLogEntry).count() == audit_log_search.PAGE_SIZE + 2
+
+
+def test_the_log_says_actions_in_words_and_finds_them_by_words_on_the_page_and_in_the_file(office: FlaskClient) -> None:
+    with transaction():
+        audit_log.write("tickets answer and close", actor="anna", subject="ticket 3", now=NOON)
+        audit_log.write("customers deposit T-5WKCY8", actor="anna", subject="customer 4", now=NOON)
+
+    page = office.get("/office/audit-log").text
+    found_page = office.get("/office/audit-log?action=Confirmed a deposit").text
+    rows = list(csv.DictReader(io.StringIO(office.get("/office/audit-log.csv?action=answered and closed").text)))
+
+    assert '<td data-label="Action">Answered and closed a ticket</td>' in page and "tickets answer" not in page
+    assert (found_page.count("<tr id="), found_page.count(">Confirmed a deposit<")) == (1, 1)
+    assert [(row["action"], row["stored action"]) for row in rows] == [
+        ("Answered and closed a ticket", "tickets answer and close")
+    ]
 
 
 @pytest.mark.parametrize(
