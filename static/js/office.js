@@ -15,11 +15,41 @@ function move(by) {
   all[next]?.closest("tr").scrollIntoView({ block: "nearest" });
 }
 
+// u goes to the page that one came from by a link of its main part, and gives the focus to that link: the tab remembers
+// for each page where it was entered. Without that it follows the page's own way back.
+const CAME_FROM = "office-came-from", LEFT_BY = "office-left-by";
+const cameFrom = () => JSON.parse(sessionStorage.getItem(CAME_FROM) ?? "{}");
+const keep = (all) => sessionStorage.setItem(CAME_FROM, JSON.stringify(all));
+const pathOf = (address) => address.split(/[?#]/)[0];
+
+document.addEventListener("click", (event) => {
+  const link = event.target.closest("a[href^='/office']");
+  if (!link || event.ctrlKey || event.metaKey || event.shiftKey) return;
+  const all = cameFrom(), to = pathOf(link.getAttribute("href")), here = all[location.pathname];
+  const isBack = link.hasAttribute("data-back") || (here && pathOf(here.url) === to);
+  if (isBack || to === location.pathname) return;
+  delete all[to];
+  if (link.closest("main")) {
+    const url = location.pathname + location.search;
+    all[to] = { url, row: link.closest("tr[id]")?.id ?? "", link: link.getAttribute("href") };
+  }
+  keep(all);
+});
+
+function goBack() {
+  const { [location.pathname]: from, ...others } = cameFrom();
+  const back = document.querySelector("[data-back]") ?? document.querySelector(".office-bar a[href='/office']");
+  if (!from) return back?.click();
+  keep(others);
+  sessionStorage.setItem(LEFT_BY, from.link);
+  location.assign(from.row ? `${from.url}#${from.row}` : from.url);
+}
+
 const actions = {
   j: () => move(1),
   k: () => move(-1),
   x: () => document.activeElement?.closest("[data-keys] tbody tr")?.querySelector("input[type=checkbox]")?.click(),
-  u: () => (document.querySelector("[data-back]") ?? document.querySelector(".office-bar a[href='/office']"))?.click(),
+  u: goBack,
   "/": () => {
     const search = document.querySelector("input[type=search]");
     const box = search?.closest("details");
@@ -81,8 +111,12 @@ document.addEventListener("htmx:before:swap", (event) => {
   showHeld(newer ? `${newer} newer.` : "Some rows have changed.");
 });
 
-// Back at the row that one came from: its link has the focus, so that j and k go on from there.
+// Back where one came from: the link has the focus, so that j and k go on from its row.
 function focusRow() {
+  const left = sessionStorage.getItem(LEFT_BY);
+  sessionStorage.removeItem(LEFT_BY);
+  const link = left && [...document.querySelectorAll("main a")].find((each) => each.getAttribute("href") === left);
+  if (link) return link.focus();
   const row = document.getElementById(decodeURIComponent(location.hash.slice(1)));
   row?.closest("[data-keys] tbody tr")?.querySelector("a[id^='open-']")?.focus({ preventScroll: true });
 }

@@ -2,7 +2,11 @@
 
 from playwright.sync_api import Page, expect
 
+from panel.clock import utc_now
+from panel.db import transaction
+from panel.domain.review_kind import ReviewKind
 from panel.domain.status import Status
+from panel.services import reviews
 from tests.browser.conftest import Tabs
 from tests.support.factories import a_customer, a_tool, an_operator, an_order, reload
 
@@ -134,6 +138,36 @@ def test_u_key_returns_to_the_same_row_and_from_a_list_to_the_dashboard(tabs: Ta
     expect(page.locator(f"#open-{orders[4].id}")).to_be_in_viewport()
     press(page, "j")
     expect(page.locator(f"#open-{orders[3].id}")).to_be_focused()
+    press(page, "u")
+    expect(page.locator("h1")).to_have_text("Dashboard")
+
+
+def test_u_key_goes_back_through_the_pages_that_one_came_by_to_the_link_of_each(tabs: Tabs) -> None:
+    order = an_order(provider="manual", status=Status.IN_PROGRESS)
+    with transaction():
+        reviews.open_review(ReviewKind.REPORT, order_id=order.id, text="Look at this.", now=utc_now())
+    to_order = f"tr[id^=review-] a[href^='/office/orders/{order.id}']"
+    page = tabs.open(an_operator()).page
+    page.goto("/office")
+    page.locator("#open-reviews").click()
+    page.locator(to_order).click()
+    page.locator(f"main a[href^='/office/customers/{order.customer_id}']").first.click()
+    expect(page.get_by_role("link", name="Back to customers")).to_be_visible()
+
+    press(page, "u")
+    expect(page.locator("h1")).to_have_text(f"Order #{order.id}")
+    assert f"/office/customers/{order.customer_id}" in page.evaluate("document.activeElement.href")
+    press(page, "u")
+    expect(page.locator("h1")).to_have_text("Reviews")
+    expect(page.locator(to_order)).to_be_focused()
+    press(page, "u")
+    expect(page.locator("h1")).to_have_text("Dashboard")
+    expect(page.locator("#open-reviews")).to_be_focused()
+
+    page.locator("#open-reviews").click()
+    page.locator(to_order).click()
+    page.get_by_role("navigation", name="Office").get_by_role("link", name="Reviews").click()
+    expect(page.locator("h1")).to_have_text("Reviews")
     press(page, "u")
     expect(page.locator("h1")).to_have_text("Dashboard")
 

@@ -152,6 +152,7 @@ def _new_page(typed: TypedIncident, *, error: PanelError | None = None, is_plan:
         choices=CHOICES,
         phases=[(phase.value, phase.label) for phase in OPEN_PHASES],
         is_plan=is_plan,
+        is_first=True,
     )
 
 
@@ -173,6 +174,7 @@ def _page(
     return render_template(
         "office/incidents/show.html",
         incident=incident,
+        is_first=not incident.updates,
         typed=shown,
         errors=by_field(error),
         reason=reason,
