@@ -103,8 +103,9 @@ class Lines:
 
 
 def columns(values: Sequence[int]) -> Columns:
-    """One column for each value, in the order given."""
+    """One column for each value, in the order given. Only the base line has a mark if all of them are 0."""
     top, ticks = scale(max(values, default=0))
+    ticks = tuple(tick for tick in ticks if tick.value == 0 or any(values))
     step = WIDTH // len(values) if values else WIDTH
     width = max(1, step - max(1, step // 5))
     return Columns(

@@ -7,6 +7,9 @@ from panel.db import transaction
 from panel.domain.review_kind import ReviewKind
 from panel.domain.status import Status
 from panel.services import reviews
+from panel.services.tickets import opening
+from panel.services.tickets.opening import Asked
+from panel.services.tickets.subjects import SubjectNumbers
 from tests.browser.conftest import Tabs
 from tests.support.factories import a_customer, a_tool, an_operator, an_order, reload
 
@@ -210,6 +213,33 @@ def test_table_of_orders_fits_without_scrolling_at_every_width(tabs: Tabs) -> No
         )
         assert cut == [0], width
         expect(page.locator(f"#money-{ended.id}")).to_be_visible()
+
+
+def test_list_without_rows_offers_neither_actions_nor_keys_for_rows(tabs: Tabs) -> None:
+    order = an_order()
+    page = tabs.open(an_operator()).page
+
+    page.goto(f"/office/orders?q={order.id}")
+    expect(page.get_by_role("button", name="Open reviews")).to_be_visible()
+    expect(page.locator(".office-keys")).to_be_visible()
+    page.goto("/office/orders?q=nothing-has-this-text")
+    expect(page.get_by_text("No orders match these filters.")).to_be_visible()
+    expect(page.get_by_role("button", name="Open reviews")).to_be_hidden()
+    expect(page.locator(".office-keys")).to_be_hidden()
+
+
+def test_table_of_tickets_fits_at_768_pixels(tabs: Tabs) -> None:
+    page = tabs.open(an_operator()).page
+    customer = a_customer(email="another-rather-long-address-of-a-customer@mail.example.com")
+    asked = Asked("other", "A question", "Is it so?", request_id="table-fits", wanted=SubjectNumbers())
+    with transaction():
+        opening.open_ticket(customer.id, asked=asked, now=utc_now())
+    page.set_viewport_size({"width": 768, "height": 900})
+    page.goto("/office/tickets")
+
+    cut = page.locator(".table-frame").evaluate("(frame) => frame.scrollWidth - frame.clientWidth")
+
+    assert cut == 0
 
 
 def test_navigation_of_the_office_can_be_scrolled_on_a_low_screen(tabs: Tabs) -> None:

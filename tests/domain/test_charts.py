@@ -65,6 +65,12 @@ def test_columns_start_at_the_baseline_and_grow_with_their_values(values: list[i
     assert len(chart.ticks) <= charts.MAX_TICKS + 1
 
 
+def test_columns_of_nothing_have_a_base_line_alone() -> None:
+    ticks = charts.columns([0, 0, 0]).ticks
+
+    assert [tick.value for tick in ticks] == [0]
+
+
 def test_scale_has_round_steps() -> None:
     assert [tick.value for tick in charts.scale(23)[1]] == [0, 5, 10, 15, 20, 25]
     assert [tick.value for tick in charts.scale(0)[1]] == [0, 1]

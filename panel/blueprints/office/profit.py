@@ -98,7 +98,10 @@ def _page(wanted: _Wanted | None, errors: dict[str, str]) -> str:
             "from": wanted.period.first.isoformat(),
             "to": wanted.period.last.isoformat(),
         }
-    chart = _chart(found) if found and wanted and wanted.grouping is Grouping.DAY and found.lines else None
+    by_day = found if wanted and wanted.grouping is Grouping.DAY else None
+    # Without any margin there is nothing to draw: no cost is known, or each day lost money.
+    has_margin = by_day is not None and any(line.sums.margin_nanos > 0 for line in by_day.lines)
+    chart = _chart(by_day) if by_day is not None and has_margin else None
     return render_template(
         "office/profit/index.html",
         found=found,

@@ -249,7 +249,7 @@ def _lock_groups() -> None:
 
 
 def _discount(basis_points: int) -> str:
-    return f"{plain_percent(basis_points)} % off" if basis_points else "list prices"
+    return f"{plain_percent(basis_points)}% off" if basis_points else "list prices"
 
 
 def _record(action: str, group_id: int, detail: str, *, actor: str, now: datetime) -> None:

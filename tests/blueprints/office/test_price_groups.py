@@ -49,7 +49,7 @@ def test_group_is_added_changed_and_removed_with_its_effect_shown_first(office: 
 
     assert added.status_code == 303 and added.location == GROUP
     assert "Resellers" in text_of(asked_group.text) and "Nothing has changed yet." in asked_group.text
-    assert "12.5 % → 20 %" in text_of(asked_change.text) and "Customers in the group 1" in text_of(asked_change.text)
+    assert "12.5% → 20%" in text_of(asked_change.text) and "Customers in the group 1" in text_of(asked_change.text)
     assert (before, after) == (1_250, 2_000)
     assert "Big resellers 20 0 1" in listed
     assert "list prices again" in text_of(asked_removal.text)

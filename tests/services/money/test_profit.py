@@ -308,6 +308,18 @@ def test_report_page_and_its_csv_show_the_same_figures(client: FlaskClient) -> N
     assert row["margin_percent"] == "55.6"
 
 
+def test_chart_is_shown_only_if_there_is_a_margin_to_draw(client: FlaskClient) -> None:
+    an_order(status=Status.COMPLETED)
+    logged_in(client, an_operator())
+    address = f"/office/profit?from={NOON.date()}&to={NOON.date()}"
+
+    unknown = client.get(address).text
+    record(an_order(tool=a_resold_tool(), quantity=1_000, status=Status.COMPLETED), "0.40")
+    known = client.get(address).text
+
+    assert ("Margin per day" in unknown, "Margin per day" in known) == (False, True)
+
+
 @pytest.mark.parametrize(
     ("query", "words"),
     [

@@ -54,7 +54,7 @@ def change(group_id: int) -> ResponseReturnValue:
         points, row = price_groups.parse_percent(typed("percent")), price_groups.find(group_id)
         name = price_groups.checked_name(typed("name"), group_id=group_id)
         prices = replace(customer_prices.of_group(group_id), basis_points=points)
-        old, new = (f"{percent or 0} %" for percent in (row.percent, price_groups.plain_percent(points)))
+        old, new = (f"{percent or 0}%" for percent in (row.percent, price_groups.plain_percent(points)))
         facts = [("Name", name), ("Percent off", f"{old} → {new}")]
         return _confirmation(group_id, "Check the discount", facts, prices)
 
