@@ -63,6 +63,15 @@ def test_every_page_of_the_view_is_the_customers_without_a_way_to_change_anythin
         assert answer.headers["Cache-Control"] == "no-store"
 
 
+def test_forms_of_the_view_keep_their_place_but_are_not_printed(client: FlaskClient, customer: User) -> None:
+    an_order(customer=customer)
+    home = begun(client, customer)
+
+    page = client.get(f"{home}/orders").text
+
+    assert '<fieldset disabled class="selection-bar no-print">' in page
+
+
 def test_links_stay_in_the_view_or_lead_nowhere(client: FlaskClient, customer: User) -> None:
     order = an_order(customer=customer)
     home = begun(client, customer)

@@ -15,6 +15,7 @@ _TOKEN = re.compile(r'<input type="hidden" name="csrf_token"[^>]*>')
 _LIVE = re.compile(r'\sdata-(?:hx-[a-z-]+|push)="[^"]*"')
 _LINK = re.compile(r'(<a\b[^>]*?)\shref="(/[^"]*)"')
 _IMAGE = re.compile(r'(<img\b[^>]*?)\ssrc="(/tickets/[^"]*)"')
+_CLASS = re.compile(r'\sclass="[^"]*"')
 _ACTION = re.compile(r'\saction="([^"]*)"')
 # A control can belong to a form by its id, and name an address of its own. Without its form it is of no use.
 _OUTSIDE = re.compile(r'\sform(?:action|method)?="[^"]*"')
@@ -31,7 +32,9 @@ def make(html: str, *, address_in_view: Callable[[str], str | None], banner: Mar
         action = _ACTION.search(attributes)
         wanted = address_in_view(unescape(action[1])) if action and 'method="get"' in attributes.lower() else None
         if action is None or wanted is None or _PAUSES in inside:
-            return f"<fieldset disabled>{inside}</fieldset>"
+            # Its class, so that it has its place on the page and none on paper.
+            named = _CLASS.search(attributes)
+            return f"<fieldset disabled{named[0] if named else ''}>{inside}</fieldset>"
         attributes = attributes.replace(action[0], f' action="{escape(wanted)}"')
         return f"<form{attributes}>{inside}</form>"
 
