@@ -154,7 +154,7 @@ def _form(*, region: Markup | None, wanted: OfficeOrderFilters | None, errors: d
         typed=typed,
         errors=errors,
         statuses=[("", "All statuses"), *((status.slug, status.label) for status in Status)],
-        tools=[("", "All tools"), *order_table.tools()],
+        tools=order_table.tools(),
         providers=[("", "All providers"), *order_table.providers()],
         queues=[("", "Any queue"), *queues.ORDER_QUEUES],
         heading=dict(queues.ORDER_QUEUES).get(wanted.queue if wanted else "", "Orders"),

@@ -21,6 +21,8 @@ from panel.services.office.queue_counts import LatenessLimits
 from panel.services.orders.history import like_pattern
 
 PAGE_SIZE = 40
+# As choices of the filter. With more of them the page would be larger than all its orders.
+MOST_TOOLS = 100
 # A part of a link is searched in this many of the newest orders, or in all orders of a period.
 SEARCHED_ORDERS = 100_000
 MAX_PEOPLE = 100
@@ -200,10 +202,11 @@ def _people(email: str) -> list[int]:
     return list(db.session.scalars(found.order_by(USERS.c.id.desc()).limit(MAX_PEOPLE)))
 
 
-def tools() -> list[tuple[str, str]]:
-    """Slug and name of every tool, sorted by name."""
-    rows = db.session.execute(select(TOOLS.c.slug, TOOLS.c.name).order_by(TOOLS.c.name))
-    return [(slug, name) for slug, name in rows]
+def tools() -> list[tuple[str, str]] | None:
+    """Slug and name of every tool, sorted by name; None if there are too many to choose from a list."""
+    found = select(TOOLS.c.slug, TOOLS.c.name).order_by(TOOLS.c.name).limit(MOST_TOOLS + 1)
+    rows = [(slug, name) for slug, name in db.session.execute(found)]
+    return rows if len(rows) <= MOST_TOOLS else None
 
 
 def providers() -> list[tuple[str, str]]:

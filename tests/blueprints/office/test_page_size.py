@@ -6,7 +6,7 @@ from flask.testing import FlaskClient
 
 from panel.assets import asset
 from panel.domain.status import Status
-from panel.services.office.order_table import PAGE_SIZE
+from panel.services.office.order_table import MOST_TOOLS, PAGE_SIZE
 from tests.support.factories import a_customer, a_tool, an_order
 
 MAX_BYTES = 80_000
@@ -26,6 +26,20 @@ def transferred(office: FlaskClient, path: str) -> int:
     parts = [office.get(address, headers={"Accept-Encoding": "gzip"}) for address in sorted(addresses)]
     assert len(parts) == 4
     return len(page.data) + sum(len(part.data) for part in parts) + HTMX_BYTES
+
+
+def test_tool_is_typed_where_there_are_too_many_to_choose_from(office: FlaskClient) -> None:
+    none_yet = office.get("/office/orders").text
+    order = an_order(tool=a_tool("press-release"))
+    few = office.get("/office/orders").text
+    for number in range(MOST_TOOLS):
+        a_tool(f"tool-of-many-{number}")
+
+    many = office.get("/office/orders?tool=press-release").text
+
+    assert ['<select id="tool"' in page for page in (none_yet, few, many)] == [True, True, False]
+    assert '<input id="tool" name="tool" type="text" value="press-release"' in many and "tool-of-many" not in many
+    assert f'<tr id="order-{order.id}"' in many
 
 
 def test_full_table_of_orders_is_within_the_budget_with_and_without_filters(office: FlaskClient) -> None:
