@@ -52,6 +52,9 @@ HEADERS = (
     ("Cross-Origin-Opener-Policy", "same-origin"),
     ("Cross-Origin-Resource-Policy", "same-origin"),
 )
+# A stylesheet or script has no frame, referrer or policy of its own: it is read under the page's.
+_OF_PARTS = frozenset({"X-Content-Type-Options", "Cross-Origin-Resource-Policy"})
+_PARTS = (".css", ".js")
 TRANSPORT = ("Strict-Transport-Security", "max-age=31536000; includeSubDomains")
 PRIVATE = ("Cache-Control", "no-store")
 
@@ -217,12 +220,16 @@ def content_security_policy(settings: Settings) -> str:
 def with_headers(inner: WSGIApplication, settings: Settings) -> WSGIApplication:
     """Add the headers that a response lacks, a request id, and `no-store` unless it is marked as made for a visitor."""
     policy = ("Content-Security-Policy", content_security_policy(settings))
-    always = (policy, *HEADERS, TRANSPORT) if settings.is_https else (policy, *HEADERS)
+    transport = (TRANSPORT,) if settings.is_https else ()
+    always = (policy, *HEADERS, *transport)
+    of_parts = (*(pair for pair in HEADERS if pair[0] in _OF_PARTS), *transport)
     cookie = session_cookie_name(settings)
 
     def application(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         has_session = cookie in cookies_of(environ)
         request_id = environ[REQUEST_ID] = new_request_id()
+        path = environ.get("PATH_INFO", "")
+        may_be_part = path.startswith("/static/") and path.endswith(_PARTS)
 
         def start(
             status: str,
@@ -231,7 +238,9 @@ def with_headers(inner: WSGIApplication, settings: Settings) -> WSGIApplication:
             /,
         ) -> Callable[[bytes], object]:
             names = {name.lower() for name, _value in headers}
-            headers.extend(pair for pair in always if pair[0].lower() not in names)
+            # What isn't found there is answered by a page.
+            wanted = of_parts if may_be_part and status.startswith("200") else always
+            headers.extend(pair for pair in wanted if pair[0].lower() not in names)
             headers.append(("X-Request-ID", request_id))
             is_visitors = environ.get(MADE_FOR) == VISITOR and not has_session and "set-cookie" not in names
             if "cache-control" not in names and not is_visitors:

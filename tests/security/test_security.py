@@ -52,10 +52,14 @@ def test_static_files_carry_the_headers_and_may_be_kept(client: FlaskClient) -> 
     assert address is not None
     client.set_cookie("session", "anything")
 
-    answer = client.get(address)
+    answer, missing = client.get(address), client.get("/static/no-such-file.css")
 
     assert answer.headers["X-Content-Type-Options"] == "nosniff"
+    assert answer.headers["Cross-Origin-Resource-Policy"] == "same-origin"
     assert "immutable" in answer.headers["Cache-Control"]
+    # Five of them on a page, each with half a kilobyte that says nothing about a stylesheet or script.
+    assert "Content-Security-Policy" not in answer.headers and "Permissions-Policy" not in answer.headers
+    assert missing.status_code == 404 and "Content-Security-Policy" in missing.headers
 
 
 def test_answers_to_a_session_and_answers_that_set_a_cookie_are_not_stored(app: Flask, client: FlaskClient) -> None:
