@@ -1,4 +1,4 @@
-"""What services need of the running app, without a request: its settings, secret key, templates and a store of its own.
+"""App context for services, without a request: the app's settings, secret key, templates and a store of its own.
 
 Services import this instead of Flask's `current_app`; `create_app` and each command push the app's context.
 """
@@ -21,7 +21,7 @@ LIVE_SETTINGS = "panel.live_settings"
 
 
 class SettingsInForce(Protocol):
-    """What the office has changed of the settings: `services/stored_settings/live.py`."""
+    """Settings with the office's changes: `services/stored_settings/live.py`."""
 
     def over(self, start: Settings) -> Settings:
         """The settings in force."""
@@ -30,7 +30,7 @@ class SettingsInForce(Protocol):
         """A text from the office and the day of its last change; None where the file holds."""
 
     def follow(self, catalogue_version: int) -> None:
-        """Be as new as this version."""
+        """Reload unless these settings are at least as new as this version."""
 
 
 def settings() -> Settings:
@@ -39,7 +39,7 @@ def settings() -> Settings:
 
 
 def live_settings() -> SettingsInForce:
-    """What the office has changed of the running app's settings."""
+    """The running app's settings with the office's changes."""
     return cast(SettingsInForce, current_app.extensions[LIVE_SETTINGS])
 
 
@@ -50,7 +50,7 @@ def start_settings() -> Settings:
 
 
 def amount_format(settings_in_force: Settings) -> AmountFormat:
-    """How these settings write amounts."""
+    """The amount format of these settings."""
     return _amount_format(settings_in_force.currency, settings_in_force.currency_display)
 
 
@@ -65,7 +65,7 @@ def money_text(nanos: int) -> str:
 
 
 def money_texts() -> Callable[[int], str]:
-    """What writes amounts as `money_text` does; for many of them, since the settings are looked up once."""
+    """A formatter like `money_text` for many amounts: it looks the settings up once."""
     return partial(money.shown, written=amount_format(settings()))
 
 

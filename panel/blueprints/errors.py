@@ -50,7 +50,7 @@ log = structlog.get_logger("panel.errors")
 
 @dataclass(frozen=True, slots=True)
 class ErrorText:
-    """What happened, and what it means and what to do."""
+    """Text of an error page: what happened, what it means and what to do."""
 
     title: str
     message: str

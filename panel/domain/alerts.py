@@ -15,7 +15,7 @@ BEGINS_APART = timedelta(minutes=5)
 
 
 class AlertKind(StrEnum):
-    """What operators are alerted to, most urgent first."""
+    """Alert kinds, most urgent first."""
 
     AUDIT = "audit"
     PROVIDER_STOPPED = "provider_stopped"
@@ -36,7 +36,7 @@ class AlertKind(StrEnum):
 
     @property
     def action(self) -> Action:
-        """What a role must allow for its people to be alerted."""
+        """The permission that a role needs to get this alert."""
         return FACTS[self].action
 
     @property
@@ -107,7 +107,7 @@ def serialize_off(off: frozenset[AlertChoice]) -> str:
 
 
 class AlertStep(StrEnum):
-    """What a message says of an alert: that it began, continues or ended."""
+    """Step of an alert that a message reports: it began, continues or ended."""
 
     BEGAN = "began"
     CONTINUES = "continues"
@@ -116,7 +116,7 @@ class AlertStep(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class AlertFound:
-    """What is true now: how many, since when the newest of them, and which, in words."""
+    """Current state of a condition: how many there are, since when the newest, and which, in words."""
 
     count: int
     newest_at: datetime | None = None
@@ -125,7 +125,7 @@ class AlertFound:
 
 @dataclass(frozen=True, slots=True)
 class AlertState:
-    """What operators know: since when it is true (None: it isn't), when they were last notified, and of how many."""
+    """Notified state: since when it holds (None: it doesn't), when operators were last notified, and of how many."""
 
     began_at: datetime | None = None
     notified_at: datetime | None = None

@@ -43,7 +43,7 @@ class AmountFormat:
 
     @cached_property
     def before(self) -> str:
-        """What stands before the digits. A currency without a sign has its code behind them."""
+        """The sign before the digits. A currency without a sign has its code after them."""
         sign = "" if self.display is CurrencyDisplay.CODE else SIGNS.get(self.currency, "")
         has_country = self.display is CurrencyDisplay.COUNTRY_SIGN and self.currency == "USD"
         return f"US{sign}" if has_country else sign

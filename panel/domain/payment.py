@@ -63,7 +63,7 @@ class PaymentReport:
 
 @dataclass(frozen=True, slots=True)
 class RequestedPayment:
-    """What we asked the gateway to collect."""
+    """The payment that we asked the gateway to collect."""
 
     amount_nanos: int
     currency: str
@@ -133,7 +133,7 @@ def manual_key(name: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class PaidParts:
-    """What a payment is made of: the amount for the balance and our fee; and the bonus on top."""
+    """Parts of a payment: the amount for the balance and our fee, and the bonus on top."""
 
     amount_nanos: int
     fee_nanos: int
@@ -181,7 +181,7 @@ class MethodTerms:
         return amount_nanos * self.bonus_basis_points // BASIS_POINTS // unit_nanos * unit_nanos
 
     def of_payment(self, paid_nanos: int, *, unit_nanos: int) -> PaidParts:
-        """What a payment is made of: the largest amount in whole cents that it covers with its fee, and the bonus.
+        """Parts of a payment: the largest amount in whole cents that it covers with its fee, and the bonus.
 
         A payment of exactly what was asked for gives exactly the amount asked for.
         """

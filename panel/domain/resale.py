@@ -143,7 +143,7 @@ def read_charge(charge: object, currency: object) -> UpstreamCharge | None:
 
 
 def exchange(currency: str, *, ours: str, providers: str, providers_exchange_nanos: int | None) -> int | None:
-    """What one of this currency is worth in ours, in nanos; None if it isn't known.
+    """Exchange rate: the worth of one of this currency in ours, in nanos; None if it isn't known.
 
     A charge without a currency is in the provider's (`providers`), and in ours where that is not known either.
     """

@@ -15,7 +15,7 @@ _LINE_ENDS = re.compile(r"\r\n?")
 
 
 class TicketKind(StrEnum):
-    """What a ticket is about, chosen by its customer."""
+    """Topic of a ticket, chosen by its customer."""
 
     ORDER = "order"
     MONEY = "money"

@@ -142,7 +142,7 @@ class Pacer:
 
 
 def _asked(question: Callable[[], bool]) -> bool:
-    """What the database answers; False while it is away, which the sweeps log."""
+    """The question's result; False while the database is unavailable, which the sweeps log."""
     try:
         return question()
     except Exception as error:

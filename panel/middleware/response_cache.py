@@ -40,7 +40,7 @@ class ResponseCache(ABC, Generic[Key, Versions, Response]):
 
     @abstractmethod
     def versions_of(self, environ: WSGIEnvironment, key: Key) -> Versions | None:
-        """What that response depends on, as it is now; None if it can't be read, or must not be answered."""
+        """Current versions that the response depends on; None if they can't be read, or it must not be sent."""
 
     @abstractmethod
     def make(self, environ: WSGIEnvironment, key: Key, versions: Versions) -> WSGIApplication:

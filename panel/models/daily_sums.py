@@ -40,7 +40,7 @@ class ProfitDay(ProfitSumColumns, Base):
 
 
 class ProfitChange(ProfitSumColumns, Base):
-    """What a change of an order or its cost adds to a day's sums. Triggers write it; the worker moves it there."""
+    """Change of a day's sums by an order or its cost. Triggers write it; the worker moves it there."""
 
     __tablename__ = "profit_changes"
     __table_args__ = ({"sqlite_autoincrement": True},)

@@ -290,7 +290,7 @@ class Proposal(Base):
 
     @property
     def label(self) -> str:
-        """What is proposed, with the role that it gives."""
+        """Label of the proposal, with the role that it gives."""
         label = ProposalKind(self.kind).label
         return f"{label} to {Role(self.role).label.lower()}" if self.role else label
 

@@ -11,7 +11,7 @@ from panel.models.ledger import kind_label
 
 
 class MailKind(StrEnum):
-    """What a mail is about, and the name of its template in `templates/mails`."""
+    """Kind of a mail, which is the name of its template in `templates/mails`."""
 
     ACCOUNT_CLOSED = "account_closed"
     ALERTS = "alerts"

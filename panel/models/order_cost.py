@@ -1,4 +1,4 @@
-"""What providers charged for orders."""
+"""Costs of orders: the providers' charges."""
 
 from datetime import datetime
 

@@ -96,7 +96,7 @@ class DepositRequest(Base):
 
     @property
     def asked_nanos(self) -> int:
-        """What the customer pays: the amount and our fee."""
+        """Amount to pay: the deposit and our fee."""
         return self.amount_nanos + self.fee_nanos
 
     @property
@@ -104,7 +104,7 @@ class DepositRequest(Base):
         return self.method_name or PaymentMethod(self.method).label
 
     def parts(self, paid_nanos: int, *, unit_nanos: int) -> PaidParts:
-        """What this much for the deposit is made of, under the terms it was requested with."""
+        """Parts of a payment of this amount, under the terms of the request."""
         terms = replace(
             NO_TERMS,
             fee_basis_points=self.terms_fee_basis_points,

@@ -31,7 +31,7 @@ class PretendCard:
         return Checkout(f"{CHECKOUT}{wanted.reference}", self._url.format(reference=wanted.reference))
 
     def press(self, reference: str, *, is_paid: bool, amount_nanos: int, currency: str) -> tuple[bytes, str]:
-        """What the gateway sends when the customer pays or declines: the event's body and its signature."""
+        """The gateway's event when the customer pays or declines: its body and signature."""
         event = {
             "id": f"pretend_event_{secrets.token_hex(8)}",
             "type": "payment.paid" if is_paid else "payment.declined",

@@ -52,7 +52,7 @@ def forget_workers(*, before: datetime) -> int:
 
 
 def problems(*, migrations: Path, now: datetime) -> list[str]:
-    """What is unhealthy, each in a few words; empty if everything is well."""
+    """Health problems, each in a few words; empty if there are none."""
     if not can_write():
         return ["database"]
     if not schema_check.is_migrated(migrations):

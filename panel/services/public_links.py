@@ -52,7 +52,7 @@ class StatusChange:
 
 @dataclass(frozen=True, slots=True)
 class PublicOrder:
-    """What a public link shows of its order. Nothing else of the customer is read."""
+    """An order as its public link shows it. Nothing else of the customer is read."""
 
     id: int
     tool_name: str
@@ -149,7 +149,7 @@ def revoke_all(customer_id: int) -> None:
 
 
 def find(token: str) -> PublicOrder | None:
-    """What the link with this token shows; None for any other token, and while the account is disabled."""
+    """The order of the link with this token; None for any other token, and while the account is disabled."""
     row = db.session.execute(
         select(Order, Terms.name, Terms.unit, PublicLink.shows_money, PublicLink.token_hash)
         .join_from(PublicLink, Order, Order.id == PublicLink.order_id)

@@ -37,7 +37,7 @@ _NEW = aliased(Terms)
 
 
 class NewsKind(StrEnum):
-    """What a mail says of a tool, in the order of its sections."""
+    """Kind of news about a tool, in the order of a mail's sections."""
 
     SCHEDULED = "scheduled"
     CHANGED = "changed"
@@ -47,7 +47,7 @@ class NewsKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ToolNews:
-    """What a mail says of one tool. `at`: when a scheduled change takes effect, or would have."""
+    """News about one tool in a mail. `at`: when a scheduled change takes effect, or would have."""
 
     kind: NewsKind
     tool_id: int
@@ -71,7 +71,7 @@ class _Subject:
     is_retirement: bool = False
 
     def news(self, prices: PriceList, known: PriceList | None = None) -> ToolNews | None:
-        """What customers with these prices read of it, who may know other ones; None where nothing differs for them."""
+        """News for customers with these prices, who may know other ones; None where nothing differs for them."""
         if self.kind is NewsKind.RETIRED:
             return ToolNews(self.kind, self.tool_id, self.before.name, "")
         old_prices = known if self.kind is NewsKind.CHANGED else None

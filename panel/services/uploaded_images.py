@@ -44,7 +44,7 @@ class Upload:
 
 @dataclass(frozen=True, slots=True)
 class ImageRules:
-    """What is accepted and what is made of it: most bytes of the file, most pixels of a side, most bytes of ours."""
+    """Limits of an image: most bytes of the file, most pixels of a side, and most bytes of what is stored."""
 
     formats: tuple[str, ...]
     max_bytes: int

@@ -130,7 +130,7 @@ def _add_page(amount: str, error: PanelError | None = None) -> str:
 
 
 def _how_to_pay(method: PaymentMethod, name: str, *, terms: MethodTerms | None, has_costs: bool) -> dict[str, object]:
-    """What the card of a payment method shows; without `terms`, those of the deposit."""
+    """Template data of a payment method's card; without `terms`, with those of the deposit."""
     described = methods.find(manual_key(name) if name else method)
     return {
         "method": method,

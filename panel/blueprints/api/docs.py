@@ -122,7 +122,7 @@ def _described(describe: Callable[..., dict[str, Any]]) -> Response:
 
 
 def python_start(address: str, *, key: str) -> str:
-    """What a Python program needs before its first call."""
+    """Imports and settings of the Python examples."""
     return f"""import json
 from urllib.parse import urlencode
 from urllib.request import urlopen
@@ -134,7 +134,7 @@ def call(action, **fields):
 
 
 def php_start(address: str, *, key: str) -> str:
-    """What a PHP program needs before its first call."""
+    """Settings and helper function of the PHP examples."""
     return f"""<?php
 function call($action, $fields = []) {{
     $curl = curl_init({_php(address)});

@@ -109,12 +109,12 @@ def _scenario_of(call: Call, form: OrderForm) -> tuple[str, ...]:
 
 
 def _test_flag(call: Call) -> dict[str, bool]:
-    """What answers about test orders and test money say besides."""
+    """The `test` flag of responses about test orders and test money."""
     return {"test": True} if call.holder.is_test else {}
 
 
 def _form_of(call: Call, offer: ToolOffer) -> OrderForm:
-    """The tool's form; for a call of before that no longer fits it, the form that its order has."""
+    """The tool's form; for a repeated call from before a change of that form, the form of its order."""
     form, given, request_id = offer.form, call.given, call.optional("request_id")
     takes = {*_fields_of(form), *_scenario_of(call, form)}
     fits = form.is_ready and given.issubset(takes) and form.takes_quantity == (QUANTITY in given)

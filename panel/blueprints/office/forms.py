@@ -1,4 +1,4 @@
-"""What the forms and lists of the office have in common: the operator, pagination, and field errors."""
+"""Helpers of the office's forms and lists: the operator, pagination, and field errors."""
 
 import re
 from datetime import UTC, datetime

@@ -56,7 +56,7 @@ _LONG_NAME = 20
 
 
 def _row_renderer(catalogue_version: int, year: int) -> Callable[[ShownRow], str]:
-    """What renders one row after the other: shells, badges, notes, names and incidents are looked up once."""
+    """A function that renders rows one by one: shells, badges, notes, names and incidents are looked up once."""
     shells = app_context.once_per_app("panel.shells_of_rows", dict[tuple[bool, bool, bool], Shell])
     template = current_app.jinja_env.get_template("orders/_row.html")
     badge_of = cache(_macros("components/status.html").status_badge_again)

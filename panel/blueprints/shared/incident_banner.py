@@ -27,7 +27,7 @@ MAX_CUSTOMERS = 10_000
 
 @dataclass(frozen=True, slots=True)
 class PinnedAnnouncement:
-    """What the banner shows of an announcement."""
+    """An announcement as the banner shows it."""
 
     id: int
     title: str

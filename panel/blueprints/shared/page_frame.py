@@ -126,7 +126,7 @@ def aria_current(path: str) -> Markup:
 
 @lru_cache(maxsize=1024)
 def part_of_site(path: str) -> tuple[str, str]:
-    """What the marks of a page depend on: the page itself, if a link leads to it, and otherwise what is around it."""
+    """For `aria-current`: the page's path if a link leads to it, and otherwise the part of the site around it."""
     if path in _PATHS:
         return path, ""
     if path.startswith("/office/canned-answers"):

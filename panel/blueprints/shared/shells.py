@@ -29,7 +29,7 @@ class Shell:
 
 
 def places(names: Sequence[str]) -> dict[str, Markup]:
-    """What a template prints in the places of these texts, for a Shell to be made of it."""
+    """Placeholders that a template prints instead of these texts, for `Shell` to find."""
     return {name: Markup(f"{_MARK}{name}{_MARK}") for name in names}  # noqa: S704
 
 

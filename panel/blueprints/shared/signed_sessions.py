@@ -20,7 +20,7 @@ MAX_COOKIES = 10_000
 
 @dataclass(frozen=True, slots=True)
 class VerifiedCookie:
-    """What a session cookie says, and when it was signed; the token in it and its hash, empty without one."""
+    """Verified session cookie: content, time of signing, and its token with that token's hash, empty without one."""
 
     values: dict[str, Any]
     signed_at: datetime
@@ -36,7 +36,7 @@ class SignedSessions(SecureCookieSessionInterface):
         self._verified = lru_cache(MAX_COOKIES)(self._verify)
 
     def verified(self, app: Flask, cookie: str) -> VerifiedCookie:
-        """What this cookie says, however old it is. Raises BadSignature."""
+        """The content of this cookie, however old it is. Raises BadSignature."""
         return self._verified(app, app.secret_key, cookie)
 
     def open_session(self, app: Flask, request: Request) -> SecureCookieSession:

@@ -74,7 +74,7 @@ def init_app(app: Flask) -> None:
 
 
 def _page_values(settings: Settings) -> dict[str, object]:
-    """What nearly every page reads several times, looked up once for a page: the globals do it each time."""
+    """Values that nearly every page reads several times, looked up once a page: the globals look them up each time."""
     if not has_request_context():
         return {}
     person, in_force = me(), app_context.settings()

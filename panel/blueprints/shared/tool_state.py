@@ -1,4 +1,4 @@
-"""What delays a tool's orders now, a provider that takes none or an open incident, and which terms come next.
+"""State of tools: what delays their orders now (a provider that takes none, an open incident), and announced terms.
 
 The list of tools, a tool's page, the order form, the check page and the mass order use this state.
 """

@@ -51,7 +51,7 @@ def _deposits(orders: Sequence[PastOrder]) -> list[tuple[datetime, int]]:
 
 
 def _changes(order: PastOrder) -> list[tuple[datetime, int, int]]:
-    """What the order takes from the balance when it is placed, and gives back at its end."""
+    """Changes of the balance: the charge when the order is placed, and the refund at its end."""
     price = order.offer.price_micros_per_thousand
     end = next(step for step in order.steps if step.to is not None and not step.to.is_open)
     assert end.to is not None
@@ -82,7 +82,7 @@ def _link_requests(postings: Sequence[Posting]) -> None:
 
 
 def write_costs(*, now: datetime) -> None:
-    """What the demo's providers charged for the orders that ended: a share of the price of what was delivered."""
+    """Store what the demo's providers charged for ended orders: a share of the price of what was delivered."""
     statement = (
         select(Order.id, Order.tool_id, Order.price_micros_per_thousand, Order.quantity - Order.remains)
         .join(Provider, Provider.id == Order.provider_id)

@@ -11,7 +11,7 @@ from panel.domain.errors import RoleNotAllowed
 
 
 class Role(StrEnum):
-    """What an account is: a customer's, or one of the roles of the staff, the most powerful first."""
+    """Role of an account: customer, or one of the staff's, the most powerful first."""
 
     OWNER = "owner"
     OPERATOR = "operator"
@@ -42,7 +42,7 @@ APPROVERS = (Role.OWNER, Role.OPERATOR)
 
 
 class Action(StrEnum):
-    """What can be done in the office, in groups that roles differ by."""
+    """Permission of the office: a group of actions that roles may or may not take."""
 
     LOOK = "look"
     SEE_FIGURES = "see_figures"

@@ -89,7 +89,7 @@ def _is_fit(field: FieldRule) -> bool:
 
 
 def undelivered(run: OrderProgress) -> int:
-    """What a run leaves for the order's remains: nothing once it is Completed, all of it once it is Canceled."""
+    """Undelivered part of a run, which adds to the order's remains: none once Completed, all of it once Canceled."""
     kept_whole = {Status.COMPLETED: 0, Status.CANCELED: run.quantity}
     return kept_whole.get(run.status, run.remains)
 

@@ -15,7 +15,7 @@ _PLAIN = {"n": "\n", "p": "|", "e": "", "\\": "\\"}
 
 
 def split(form: OrderForm, rest: str) -> tuple[str, dict[str, str]]:
-    """What follows the tool, without the parts at its end that are fields of this form, and these fields."""
+    """Split the parts after the tool into the ordinary ones and, at the end, fields of this form."""
     fields: dict[str, str] = {}
     while True:
         before, bar, part = rest.rpartition("|")

@@ -36,7 +36,7 @@ class QuantityRule(StrEnum):
 
     @property
     def means(self) -> str:
-        """What the customer does, as a sentence."""
+        """The rule as a sentence for customers."""
         return {
             QuantityRule.BY_QUANTITY: "The customer enters the quantity.",
             QuantityRule.FIXED_PACKAGE: "Each order is one package at the price of one package.",

@@ -100,7 +100,7 @@ def _missing(field: FieldRule, values: Mapping[str, str]) -> str:
 
 
 def _sentence(field: FieldRule, value: str) -> str:
-    """What is wrong with the value; empty if nothing is."""
+    """Error message for the value; empty if it is valid."""
     match field.kind:
         case FieldKind.CHOICE:
             return "" if value in dict(field.choices) else f"Choose one of {_listed(field)}."

@@ -73,7 +73,7 @@ class OpenReviews(NamedTuple):
 
 
 def found_now(*, now: datetime) -> dict[AlertKind, AlertFound]:
-    """What of each kind is true now."""
+    """Current state of each kind."""
     counted = _COUNTS.fetch({"now": now})
     waiting = {kind: AlertFound(count, newest_at) for kind, word, count, newest_at in counted if not word}
     reviews = [OpenReviews(ReviewKind(word), *rest) for _kind, word, *rest in counted if word]
@@ -142,7 +142,7 @@ def _named(names: list[str]) -> str:
 
 
 def _counts() -> CompoundSelect[str, str, int, datetime]:
-    """What waits, in one statement: alert, review kind or nothing, how many, and the newest."""
+    """Counts of waiting work, in one statement: alert, review kind or nothing, how many, and the newest."""
     is_unknown = and_(IS_OPEN_ATTEMPT, Attempt.state == AttemptState.UNKNOWN, Attempt.kind == AttemptKind.ADD)
     is_waiting = and_(IS_NOT_CLOSED, Ticket.state == TicketState.WAITING_FOR_US)
     now = bindparam("now", type_=UtcDateTime())

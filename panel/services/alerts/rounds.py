@@ -26,7 +26,7 @@ _ALERTS = table_of(Alert)
 
 @dataclass(frozen=True, slots=True)
 class AlertLine:
-    """What a message says of one kind."""
+    """Line of a message about one kind."""
 
     kind: AlertKind
     step: AlertStep

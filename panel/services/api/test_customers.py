@@ -53,7 +53,7 @@ class ShownTestOrder:
 
 @dataclass(frozen=True, slots=True)
 class OwnTestOrders:
-    """What the owner of a test key sees: the test balance and the newest test orders."""
+    """Test balance and newest test orders, for the owner of a test key."""
 
     balance_nanos: int
     orders: list[ShownTestOrder]

@@ -31,7 +31,7 @@ _PERCENT = re.compile(r"([+-])?([0-9]{1,4})(?:\.([0-9]{1,2}))?\s*%?", re.ASCII)
 
 
 class BulkToolAction(StrEnum):
-    """What a bulk edit changes."""
+    """Kind of a bulk edit."""
 
     CATEGORY = "category"
     HIDE = "hide"
@@ -85,7 +85,7 @@ class BulkChange:
 
 @dataclass(frozen=True, slots=True)
 class ToolChangePreview:
-    """What a bulk edit would change, and why it leaves the other tools."""
+    """Preview of a bulk edit: the changes, and why other tools are left as they are."""
 
     changes: list[BulkChange] = field(default_factory=list)
     left: list[tuple[str, str]] = field(default_factory=list)
@@ -102,7 +102,7 @@ class ToolChangePreview:
 
 
 def preview(tool_ids: Sequence[int], action: BulkToolAction, value: str) -> ToolChangePreview:
-    """What this changes. Raises BadInput for a wrong value, no tool or too many."""
+    """Preview of this bulk edit. Raises BadInput for a wrong value, no tool or too many."""
     if not 0 < len(tool_ids) <= MAX_TOOLS:
         raise BadInput(f"Choose from 1 to {MAX_TOOLS:,} tools.", field="tool")
     if action == BulkToolAction.CATEGORY:

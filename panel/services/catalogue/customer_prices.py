@@ -23,7 +23,7 @@ _TEST_CUSTOMERS = table_of(ApiTestCustomer)
 
 @dataclass(frozen=True, slots=True)
 class PriceList:
-    """What the customers of a group pay. `fixed`: price and whether it is of a package, by tool.
+    """Prices for the customers of a group. `fixed`: price and whether it is of a package, by tool.
 
     `group_id`: None for list prices.
     """

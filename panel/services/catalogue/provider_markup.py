@@ -55,7 +55,7 @@ class Markup:
         )
 
     def cost_micros(self, rate: int) -> int:
-        """What the rate is in our currency, in micros, rounded up."""
+        """The rate in our currency, in micros, rounded up."""
         return resale.price_micros(rate, exchange_nanos=self.exchange_nanos, margin_millionths=0)
 
 

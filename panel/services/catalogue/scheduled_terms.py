@@ -43,7 +43,7 @@ class PendingChange:
     is_retirement: bool = False
 
     def fields(self, prices: PriceList = LIST_PRICES) -> tuple[FieldChange, ...]:
-        """What customers with these prices read of it; empty where nothing changes for them."""
+        """The changed fields for customers with these prices; empty where nothing changes for them."""
         if self.is_retirement:
             return (NO_NEW_ORDERS,)
         return terms_changes.differences(self.before, self.after, prices=prices)

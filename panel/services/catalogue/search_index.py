@@ -20,7 +20,7 @@ MAX_INDEXES = 4
 
 @dataclass(frozen=True, slots=True)
 class IndexEntry:
-    """What is searched and sorted by; name and text are in lower case."""
+    """Entry of the index: what is searched and sorted by; name and text are in lower case."""
 
     tool_id: int
     name: str

@@ -25,7 +25,7 @@ MAX_READ = 2 * MAX_CHANGES
 
 
 class ChangeKind(StrEnum):
-    """What happened to a tool."""
+    """Kind of a change of a tool."""
 
     NEW = "new"
     TERMS = "terms"
@@ -128,7 +128,7 @@ def _retired() -> list[CatalogueChange]:
 def differences(
     old: Terms, new: Terms, *, prices: PriceList = LIST_PRICES, old_prices: PriceList | None = None
 ) -> tuple[FieldChange, ...]:
-    """What customers with these prices, who had `old_prices` before, read of the change from old to new terms."""
+    """Differences between old and new terms for customers with these prices, who had `old_prices` before."""
     before, after = _shown(old, old_prices or prices), _shown(new, prices)
     pairs = zip(before.items(), after.items(), strict=True)
     return tuple(FieldChange(label, was, text) for (_, was), (label, text) in pairs if was not in ("", text))

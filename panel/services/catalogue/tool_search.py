@@ -26,7 +26,7 @@ _BLOCK = 100
 
 @dataclass(frozen=True, slots=True)
 class ToolFilter:
-    """What is asked for. `only` and `without` are numbers of tools, such as a customer's favorites."""
+    """Filter of tools. `only` and `without` are numbers of tools, such as a customer's favorites."""
 
     words: str = ""
     category: str = ""

@@ -97,7 +97,7 @@ def notify_refill_ended(refill_id: int, state: RefillState, *, order_id: int, re
 
 
 def notice_due_at(name: str) -> ColumnElement[datetime]:
-    """What `orders.notice_at` becomes when an order ends at the moment bound under this name: costs no statement.
+    """New value of `orders.notice_at` when an order ends at the moment bound under this name: costs no statement.
 
     None bound there leaves it as it is; an order that came through the API gets no mark.
     """

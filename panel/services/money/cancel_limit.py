@@ -43,7 +43,7 @@ def check(charge_nanos: int, *, operator_id: int, now: datetime) -> None:
 
 
 def _returned(operator_id: int, *, now: datetime) -> int:
-    """What this person's cancellations returned, under the present email and those before it."""
+    """Sum that this person's cancellations returned, under the present email and those before it."""
     emails = union_all(
         select(User.email).where(User.id == operator_id),
         select(EmailChange.old_email).where(EmailChange.user_id == operator_id),

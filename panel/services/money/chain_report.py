@@ -30,7 +30,7 @@ class ChainReport:
 
 
 def resumed(run: ResumableRun, report: ChainReport) -> dict[str, Any]:
-    """What a stopped run has stored, if it began at the same checkpoints; its results come into the report."""
+    """Saved state of a stopped run, if it began at the same checkpoints; its results are added to the report."""
     began: list[Any] = [report.is_from_start, *([mark.up_to_id, mark.digest] for mark in report.began.values())]
     if run.state.chain.get("began") != began:
         run.state.chain = {"began": began}

@@ -138,7 +138,7 @@ def confirm(reference: str, *, amount_nanos: int, note: str, now: datetime) -> i
 
 
 def parts_of(request: DepositRequest, paid_nanos: int) -> PaidParts:
-    """What this payment gives under the terms of its request. Raises BadMoney if nothing is left after the fee."""
+    """Parts of this payment under the terms of its request. Raises BadMoney if nothing is left after the fee."""
     parts = request.parts(paid_nanos, unit_nanos=nanos_per_minor_unit(app_context.settings().currency))
     if parts.amount_nanos <= 0:
         raise BadMoney("Our fee for this method takes all of that. Nothing would be added.", field="amount")

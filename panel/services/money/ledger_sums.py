@@ -131,7 +131,7 @@ def group_of(row: Any) -> str:
 
 
 def balance(summed: Mapping[str, Sequence[int]], account: AccountKind) -> int:
-    """What the accounts of this kind have after these transfers, by group as in `group_of`."""
+    """Balances of the accounts of this kind after these transfers, by group as in `group_of`."""
     nanos = 0
     for group, sums in summed.items():
         _, _, source, target, _ = group.split("|")

@@ -32,7 +32,7 @@ _RATE = case((_IS_OWN, Tool.provider_rate_micros), else_=ToolRoute.rate_micros)
 
 @dataclass(frozen=True, slots=True)
 class CostOfOrder:
-    """What an order costs in our currency, None if unknown; and the provider's charge, where it named one."""
+    """Cost of an order in our currency, None if unknown; and the provider's charge, where it named one."""
 
     cost_nanos: int | None
     charge_nanos: int | None
@@ -41,7 +41,7 @@ class CostOfOrder:
 
 
 def _known(costs: type[ProviderCharge], *, key: Any, quantity: Any, price_nanos: Any) -> Select[Any]:
-    """What is known of the orders, or runs, that a provider charged for."""
+    """Known facts of the orders, or runs, that a provider charged for."""
     return (
         select(
             key.label("id"),

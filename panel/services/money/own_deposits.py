@@ -48,12 +48,12 @@ class OwnDeposit:
 
     @property
     def asked_nanos(self) -> int:
-        """What the customer pays: the amount and our fee."""
+        """Amount to pay: the deposit and our fee."""
         return self.amount_nanos + self.fee_nanos
 
     @property
     def paid_nanos(self) -> int:
-        """What arrived, once it is confirmed: it may differ from what was asked for."""
+        """Amount that arrived, once it is confirmed: it may differ from the requested one."""
         return (self.credited_nanos or 0) + self.fee_nanos
 
     @property

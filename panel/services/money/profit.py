@@ -31,7 +31,7 @@ _Rated = tuple[int, int, str, bool]
 
 
 class Grouping(StrEnum):
-    """What the lines of the report are about."""
+    """Grouping of the report's lines."""
 
     DAY = "day"
     TOOL = "tool"

@@ -43,7 +43,7 @@ class Line:
 
 @dataclass
 class Faults:
-    """What is wrong with the files, line by line."""
+    """Errors of the files, line by line."""
 
     found: list[str] = field(default_factory=list)
 

@@ -51,7 +51,7 @@ _STATUSES = {status.value: status for status in Status if status.is_open}
 
 @dataclass(frozen=True, slots=True)
 class MovedIn:
-    """What was moved in, and the money of it. `balances_nanos`: after the charges of the open orders."""
+    """Counts of what was moved in, and its money. `balances_nanos`: after the charges of the open orders."""
 
     users: int
     tools: int

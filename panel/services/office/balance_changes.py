@@ -53,7 +53,7 @@ class BalanceEffect:
 
     @property
     def change_nanos(self) -> int:
-        """What is added to the balance; negative for a debit."""
+        """Change of the balance; negative for a debit."""
         return self.after_nanos - self.before_nanos
 
 
@@ -83,7 +83,7 @@ def effect(wanted: BalanceChange, *, limit_nanos: int | None, now: datetime) -> 
 
 
 def _paid(wanted: BalanceChange) -> PaidParts | None:
-    """What the payment of a deposit is made of. Raises BadMoney if the fee takes it all."""
+    """Parts of a deposit's payment. Raises BadMoney if the fee takes it all."""
     if wanted.kind is not ProposalKind.DEPOSIT:
         return None
     return deposits.parts_of(db.session.get_one(DepositRequest, wanted.deposit_id), wanted.amount_nanos)

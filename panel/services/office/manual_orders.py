@@ -66,7 +66,7 @@ def check_version(order: OrderRow, version: int) -> None:
 
 
 def effect(order: OrderRow, to: Status, *, remains: int | None) -> Settlement:
-    """What this status would keep and return of the held charge. Raises the same errors as the change itself."""
+    """Settlement of the held charge if this status were set. Raises the same errors as the change itself."""
     left = manual_orders.remains_for(order, to, given=remains)
     if not order.status.is_open or to.is_open:
         return Settlement(kept_nanos=0, returned_nanos=0)

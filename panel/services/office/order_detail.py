@@ -96,7 +96,7 @@ class OrderDetail:
 
     @property
     def returned_later_nanos(self) -> int:
-        """What was returned after the order was settled."""
+        """Amount returned after the order was settled."""
         return self.own.order.kept_nanos - self.room.left_nanos
 
 

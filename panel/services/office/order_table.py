@@ -156,7 +156,7 @@ def _conditions(wanted: OfficeOrderFilters, limits: LatenessLimits, *, now: date
 
 
 def _search(wanted: OfficeOrderFilters) -> tuple[list[ColumnElement[bool]], bool]:
-    """What the search names, the first that is found: a number, a customer, or a part of a link.
+    """Condition for what the search names, the first that is found: a number, a customer, or a part of a link.
 
     A number is an order's, or its number at a provider. Also returns whether only the newest orders were searched.
     """

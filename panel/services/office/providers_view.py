@@ -147,7 +147,7 @@ def listed(*, now: datetime) -> list[ProviderHealth]:
 
 
 def _counts() -> CompoundSelect[str, int, int]:
-    """What is counted, by provider: name, provider's id and number."""
+    """Counts by provider: name, provider's id and number."""
     by_hand = queues.manual_orders()
     is_by_hand = Order.id.in_(select(by_hand.c.id))
     return union_all(

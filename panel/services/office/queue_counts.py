@@ -66,7 +66,7 @@ class QueueCount:
 
 
 def read(limits: LatenessLimits, *, now: datetime) -> dict[str, QueueCount]:
-    """What waits in each queue of `_queues`, by its name."""
+    """Counts of each queue of `_queues`, by its name."""
     found = _statement(tuple(_p90_to_start(now))).fetch(values(limits, now=now))
     return {name: QueueCount(int(count), oldest, ends_at) for name, count, oldest, ends_at in found}
 

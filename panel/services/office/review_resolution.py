@@ -46,7 +46,7 @@ class Resolution:
 
 
 class RequestKind(StrEnum):
-    """What a customer asked for; the value begins the anchor on the order's page."""
+    """Kind of a customer's request; the value begins the anchor on the order's page."""
 
     REFILL = "refill"
     CANCELLATION = "cancellation"
@@ -57,7 +57,7 @@ class RequestKind(StrEnum):
 
     @property
     def next_action(self) -> str:
-        """What an operator does about it."""
+        """Next action for an operator."""
         return "Start or end refill" if self is RequestKind.REFILL else "Answer cancellation request"
 
 

@@ -228,7 +228,7 @@ def mark_unconfirmed(attempt: Attempt, order: OrderRow, *, text: str, now: datet
 
 
 def unconfirmed_text(quantity: int, remains: int) -> str:
-    """What the customer reads: after the first run of a drip-feed, only a part can come back."""
+    """Text for the customer: after the first run of a drip-feed, only a part can come back."""
     return UNCONFIRMED if remains == quantity else runs.UNCONFIRMED_RUN
 
 

@@ -77,7 +77,7 @@ _EXPORTED = (
 
 
 class KnownRow(NamedTuple):
-    """What validates a cached row of the list."""
+    """Validators of a cached row of the list."""
 
     id: int
     version: int

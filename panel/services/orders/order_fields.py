@@ -63,7 +63,7 @@ def without_plan(fields: list[ShownField]) -> list[ShownField]:
 
 
 def of_order_shown(order_id: int, form: OrderForm) -> list[ShownField]:
-    """What was entered besides link and quantity."""
+    """Values entered besides link and quantity."""
     return shown(form, of_order(order_id))
 
 

@@ -50,7 +50,7 @@ _WITH_NUMBER = [_with_number(table) for table in (ORDERS, RUNS)]
 
 @dataclass(frozen=True, slots=True)
 class RunResult:
-    """What a run's report makes of its order, and when the next run is due; None if this run goes on or was the last.
+    """Effect of a run's report on its order, and when the next run is due; None if this run goes on or was the last.
 
     `is_over`: whether the run has ended.
     """

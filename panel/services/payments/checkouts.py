@@ -33,7 +33,7 @@ class OpenCheckout:
 
 
 def request_of(deposit: DepositRequest, *, email: str, return_url: str) -> PaymentRequest:
-    """What the gateway is asked to collect for this deposit."""
+    """The payment that the gateway is asked to collect for this deposit."""
     settings = app_context.settings()
     return PaymentRequest(
         deposit.reference,

@@ -38,7 +38,7 @@ def offered() -> list[PaymentOption]:
 
 
 def names() -> list[str]:
-    """What visitors read about how to pay: the methods to choose from, without those that nobody has described."""
+    """Names of the payment methods for visitors, without those that nobody has described."""
     return [option.label for option in offered() if not option.is_manual or option.name]
 
 

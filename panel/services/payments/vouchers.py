@@ -47,7 +47,7 @@ class NewVouchers:
 
     @property
     def worth_nanos(self) -> int:
-        """What they add to balances if everything is redeemed."""
+        """Sum that they add to balances if everything is redeemed."""
         return self.amount_nanos * self.uses * self.codes
 
 

@@ -55,7 +55,7 @@ DEPOSIT_ENDED = "The account was closed."
 
 @dataclass(frozen=True, slots=True)
 class ClosingCheck:
-    """What prevents closing an account."""
+    """Check before closing an account: what prevents it."""
 
     is_staff: bool
     moving_orders: int

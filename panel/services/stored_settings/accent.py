@@ -84,7 +84,7 @@ def _checked(typed: str, scheme: ColorScheme) -> str:
 
 
 def _others(scheme: ColorScheme) -> list[Color]:
-    """What must differ enough from the color: the backgrounds of links, and the text on buttons."""
+    """Colors that need enough contrast to the accent: the backgrounds of links, and the text on buttons."""
     tokens = _tokens(scheme)
     return [tokens[name] for name in (*_BACKGROUNDS, "on-act")]
 

@@ -157,7 +157,7 @@ def _stored_form(setting: EditableSetting, value: Any) -> str:
 
 
 def _change(before: str, after: str) -> str:
-    """What the audit log says. When both look the same, only the secret has changed."""
+    """Text for the audit log. When both look the same, only the secret has changed."""
     return "Password changed." if before == after else f"From {_quoted(before)} to {_quoted(after)}."
 
 

@@ -57,7 +57,7 @@ class Logo:
 
 
 def prepare(upload: Upload) -> Logo:
-    """What the upload would look like in the header; stores nothing. Raises BadInput or TooManyTries."""
+    """Preview of the upload in the header; stores nothing. Raises BadInput or TooManyTries."""
     picture = uploaded_images.read(upload, rules=RULES, field=FIELD)
     if picture.mode == "RGBA" and (visible := picture.getchannel("A").getbbox()) is not None:
         # A clear margin would only make the logo smaller.

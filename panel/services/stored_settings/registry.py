@@ -44,7 +44,7 @@ _GROUP_LABELS = {
 
 
 class SettingKind(StrEnum):
-    """What is typed: decides the form field, and what is checked beyond the schema."""
+    """Kind of a setting: decides the form field, and what is checked beyond the schema."""
 
     TEXT = "text"
     EMAIL = "email"

@@ -68,7 +68,7 @@ def _names_any(answer: CannedAnswer, topics: Iterable[str]) -> bool:
 
 
 def _topics(own: OwnTicket) -> list[str]:
-    """What the ticket is about, in the words of a name: the order's status, a refill, or a line of the statement."""
+    """Topics of the ticket, as in names of canned answers: the order's status, a refill, or a line of the statement."""
     thing, topics = own.thing, []
     if thing.order is not None:
         topics.append(thing.order.status.label.lower())

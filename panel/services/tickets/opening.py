@@ -93,7 +93,7 @@ def find_by_request(customer_id: int, *, request_id: str) -> Ticket | None:
 
 @dataclass(frozen=True)
 class _Words:
-    """What was typed, validated."""
+    """The typed values, validated."""
 
     kind: TicketKind
     subject: str

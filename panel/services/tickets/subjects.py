@@ -1,4 +1,4 @@
-"""What a ticket is about: one of the customer's own orders, refills or statement entries."""
+"""Subjects of tickets: one of the customer's own orders, refills or statement entries."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -69,7 +69,7 @@ class LineFacts:
 
 @dataclass(frozen=True, slots=True)
 class Thing:
-    """What a ticket is about: nothing, or an order, possibly with a refill or statement entry of it."""
+    """Subject of a ticket: none, or an order, possibly with a refill or statement entry of it."""
 
     order: OrderFacts | None = None
     refill: RefillFacts | None = None
@@ -102,7 +102,7 @@ def name_of(*, order_id: int | None, refill_id: int | None, transfer_id: int | N
 
 
 def find(customer_id: int, *, wanted: SubjectNumbers) -> Thing:
-    """What a new ticket is about, by its ids. Raises NotFound if it doesn't exist or isn't the customer's."""
+    """Subject of a new ticket, by its ids. Raises NotFound if it doesn't exist or isn't the customer's."""
     if len(wanted.numbers) > 1:
         raise NotFound("A ticket is about one thing.")
     if not all(0 < number <= MAX_ID for number in wanted.numbers):
@@ -119,7 +119,7 @@ def find(customer_id: int, *, wanted: SubjectNumbers) -> Thing:
 
 
 def carried_by(ticket: Ticket) -> Thing:
-    """What this ticket is about, as it is now."""
+    """Subject of this ticket, as it is now."""
     return find(
         ticket.customer_id,
         wanted=SubjectNumbers(

@@ -1,4 +1,4 @@
-"""What the customer's list and the operators' queue share: a ticket's row, and one page of rows."""
+"""Rows of tickets, for the customer's list and the operators' queue, and one page of them."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

@@ -239,7 +239,7 @@ def _page(upstream_id: int, error: PanelError | None = None) -> str:
 
 
 def _preview(found: CatalogueImport) -> dict[str, object]:
-    """What the template needs to show a page of planned rows."""
+    """Template data of a page of planned rows."""
     try:
         plan = lifecycle.preview(found, now=utc_now())
     except ActionRefused:

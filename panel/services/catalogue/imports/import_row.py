@@ -1,4 +1,4 @@
-"""What an import does with a row of a provider's catalogue, with the label of each in the office."""
+"""Effects of an import on a row of a provider's catalogue, with the label of each in the office."""
 
 from enum import StrEnum
 

@@ -168,7 +168,7 @@ def markup_of(found: CatalogueImport) -> Markup:
 
 
 def preview(found: CatalogueImport, *, now: datetime) -> ImportPlan:
-    """What importing the whole catalogue would change now."""
+    """Preview of importing the whole catalogue now."""
     return planning.plan(
         rows_of(found),
         known=known_tools.of_provider(found.provider_id),

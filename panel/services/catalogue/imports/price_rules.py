@@ -40,7 +40,7 @@ class BadRules(BadInput):
 
 @dataclass(frozen=True, slots=True)
 class Repricing:
-    """What other price rules change. `by_hand`: tools whose price an operator set; `unsellable`: tools without one."""
+    """Effect of other price rules. `by_hand`: tools whose price an operator set; `unsellable`: tools without one."""
 
     changes: list[PriceChange] = field(default_factory=list)
     terms: list[tuple[str, int, TermsWritten]] = field(default_factory=list)

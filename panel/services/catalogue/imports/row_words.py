@@ -1,4 +1,4 @@
-"""What a planned row of an import changes, in words for the preview."""
+"""Changes by a planned row of an import, in words for the preview."""
 
 from panel.domain import formatting, pricing
 from panel.services.catalogue.file_format import TermsWritten
@@ -20,7 +20,7 @@ def price(planned: PlannedRow) -> str:
 
 
 def changes(planned: PlannedRow) -> list[str]:
-    """What else changes."""
+    """The other changes, in words."""
     tool = None if planned.present is None else planned.present.tool
     if planned.kind == RowKind.VANISHED:
         return ["It is hidden until the provider has it again."]

@@ -158,7 +158,7 @@ def _accounts(filters: LedgerFilters) -> Select[int]:
 
 
 def conditions_of(filters: LedgerFilters, *, is_about: ColumnElement[bool] | None = None) -> list[ColumnElement[bool]]:
-    """What the filters say of a line, without the days; `is_about`: that it is one of the customer's newest."""
+    """Conditions of the filters on a line, without the days; `is_about`: that it is one of the customer's newest."""
     found: list[ColumnElement[bool]] = []
     if filters.line is not None:
         found.append(TRANSFERS.c.id == filters.line)

@@ -12,7 +12,7 @@ from panel.services.office.tool_editor import BadTool, ToolPreview
 
 
 def preview(tool: ToolOffer, typed: Mapping[str, str], *, effective_at: datetime, now: datetime) -> ToolPreview:
-    """What would change at that time. Raises BadTool, also for the date and for fields that take none."""
+    """Preview of the changes at that time. Raises BadTool, also for the date and for fields that take none."""
     found = tool_editor.preview(tool, typed)
     others = [change.label for change in found.changes if change.field not in scheduled_terms.FIELDS]
     try:

@@ -25,7 +25,7 @@ _TOOLS, _TERMS, _PROVIDERS = table_of(Tool), table_of(Terms), table_of(Provider)
 
 @dataclass(frozen=True, slots=True)
 class PlacingFacts:
-    """What holds for one request to place an order.
+    """Facts for one request to place an order.
 
     `earlier_id`: the order placed with the request's id. `found`: the tool at its list price, also a hidden one.
     """
