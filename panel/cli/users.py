@@ -91,7 +91,7 @@ def confirm_email(email: str, reason: str) -> None:
 
 @users_group.command("disable")
 @click.argument("email")
-@click.option("--reason", required=True, help="Why; the audit log keeps it.")
+@click.option("--reason", required=True, help="Why; the person reads it at log-in, and the audit log keeps it.")
 def disable(email: str, reason: str) -> None:
     """Disable an account, also an operator's: its devices are logged out, and it can't log in."""
     _change_access(email, ProposalKind.DISABLE, reason=reason)

@@ -139,7 +139,7 @@ def test_change_by_another_process_is_shown_a_moment_later(
 @pytest.mark.both_engines
 def test_paused_and_resumed_providers_show_immediately(client: FlaskClient) -> None:
     tool = a_tool()
-    waits = "takes no new orders right now"
+    waits = "wait right now"
     shown = []
     for change in (
         lambda: None,

@@ -183,9 +183,12 @@ def check_not_disabled(user: User) -> None:
     """Raises AccountDisabled for a disabled account. Call it only after the password was correct."""
     if user.disabled_at is not None:
         reason = f" Reason: {user.disabled_reason.rstrip('.')}." if user.disabled_reason else ""
+        settings = app_context.settings()
+        address = settings.contact_email or settings.support_email
+        whom = f"write to {address}" if address else "contact the operator of this panel"
         raise AccountDisabled(
             f"This account is disabled.{reason} Running orders continue, and their refunds stay on the balance. "
-            "If you think this is a mistake, write to us: the address is on the Contact page."
+            f"If you think this is a mistake, {whom}."
         )
 
 

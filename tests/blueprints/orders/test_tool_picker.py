@@ -19,7 +19,7 @@ from tests.support.factories import LINK, a_customer, a_provider, a_tool, an_ord
 from tests.support.large_catalogue import fill_catalogue
 
 FORM = {"tool": "page-visits", "link": LINK, "quantity": "1000", "request_id": "request-of-this-form"}
-HELD_BACK = "takes no new orders right now"
+HELD_BACK = "wait right now"
 
 
 def _picked(page: str) -> list[str]:

@@ -3,9 +3,11 @@
 from datetime import timedelta
 
 import pytest
+from flask import Flask
 from sqlalchemy import update
 
 from panel.db import db, transaction
+from panel.domain.errors import AccountDisabled
 from panel.models import LoginSession, User
 from panel.services.accounts import sessions
 from panel.services.accounts.sessions import LoggedIn
@@ -80,3 +82,22 @@ def test_session_of_a_disabled_or_closed_account_is_not_logged_in(column: str) -
         db.session.execute(update(User).where(User.id == device.id).values({column: NOON}))
 
     assert sessions.find(device.token, now=NOON) is None
+
+
+@pytest.mark.parametrize(
+    ("address", "whom"),
+    [("help@example.com", "write to help@example.com."), ("", "contact the operator of this panel.")],
+)
+def test_disabled_account_reads_the_reason_and_whom_to_write_to(
+    app: Flask, monkeypatch: pytest.MonkeyPatch, address: str, whom: str
+) -> None:
+    settings = app.config["PANEL"].model_copy(update={"contact_email": address})
+    monkeypatch.setitem(app.config, "PANEL", settings)
+    user = a_customer()
+    user.disabled_at, user.disabled_reason = NOON, "Stolen cards."
+
+    with pytest.raises(AccountDisabled) as refused:
+        sessions.check_not_disabled(user)
+
+    assert "Reason: Stolen cards. Running orders continue" in refused.value.message
+    assert refused.value.message.endswith(whom)
