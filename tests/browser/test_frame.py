@@ -115,3 +115,15 @@ def test_paper_has_no_bar_form_or_button_and_links_are_whole(tabs: Tabs, custome
 def _style(page: Page, selector: str, name: str) -> str:
     value: str = page.locator(selector).first.evaluate(f"each => getComputedStyle(each).{name}")
     return value
+
+
+def test_a_tablet_shows_all_pages_of_the_account_without_scrolling(tabs: Tabs) -> None:
+    page = tabs.open(a_customer(), viewport={"width": 600, "height": 800}).page
+    page.goto("/account")
+
+    ends = page.locator(".settings__nav a").evaluate_all(
+        "links => links.map((link) => link.getBoundingClientRect().right)"
+    )
+
+    assert len(ends) == 7
+    assert max(ends) <= 600
