@@ -104,9 +104,14 @@ _SHOWN_LENGTH = 24
 _SHOWN_END = 10
 
 
+def without_scheme(link: str) -> str:
+    """A link as people read it, without `https://`."""
+    return link.removeprefix("https://").removeprefix("http://")
+
+
 def shorten(link: str) -> str:
     """A link for tables: without its scheme, and cut in its middle, since hosts and endings tell links apart."""
-    shown = link.removeprefix("https://").removeprefix("http://")
+    shown = without_scheme(link)
     if len(shown) <= _SHOWN_LENGTH:
         return shown
     return f"{shown[: _SHOWN_LENGTH - _SHOWN_END - 1]}…{shown[-_SHOWN_END:]}"

@@ -41,6 +41,7 @@ def init_app(app: Flask) -> None:
         count=formatting.count,
         short=lambda at, year: formatting.short(at, year=year),
         short_link=links.shorten,
+        without_scheme=links.without_scheme,
         plain_money=money.plain,
         plain_price=money.plain_price,
         when=formatting.when,

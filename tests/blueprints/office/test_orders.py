@@ -17,7 +17,7 @@ from tests.support import ledger_oracle
 from tests.support.browsing import post
 from tests.support.factories import NOON, a_customer, a_tool, an_operator, an_order, logged_in, reload
 
-MAX_ROW_BYTES = 1_000
+MAX_ROW_BYTES = 940
 HOSTILE = "<script>alert(1)</script> {{ 7*7 }} =cmd()"
 PAGES = ("/office", "/office/live", "/office/orders", "/office/orders/live", "/office/reviews", "/office/refills")
 
@@ -270,6 +270,14 @@ def test_page_offers_a_button_with_its_name_for_each_action_that_can_be_done(off
     ended = office.get(f"/office/orders/{an_order(status=Status.COMPLETED).id}").text
     assert "Cancel order" not in ended
     assert "Ask the provider now" not in ended
+
+
+def test_table_of_orders_has_the_whole_link_which_only_the_style_sheet_cuts(office: FlaskClient) -> None:
+    an_order(link="https://example.com/a-page-with-a-rather-long-address-and-its-own-ending")
+
+    page = office.get("/office/orders").text
+
+    assert "<small>example.com/a-page-with-a-rather-long-address-and-its-own-ending</small>" in page
 
 
 def test_row_of_the_table_of_orders_is_small(office: FlaskClient) -> None:
