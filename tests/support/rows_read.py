@@ -1,9 +1,9 @@
 """How much an app's requests read from its database, on either engine: counted, not taken from plans."""
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 
-from flask import Flask
+from flask import Flask, has_app_context
 from sqlalchemy import event, text
 
 from panel.db import db
@@ -21,7 +21,7 @@ def counted(app: Flask) -> Iterator[Callable[[], int]]:
         steps = counting(app)
         yield lambda: steps[0]
         return
-    with app.app_context():
+    with _context_of(app):
         db.session.remove()
         db.engine.dispose()
         engine = db.engine
@@ -35,7 +35,7 @@ def counted(app: Flask) -> Iterator[Callable[[], int]]:
         connection.rollback()  # type: ignore[attr-defined]
 
     def count() -> int:
-        with app.app_context():
+        with _context_of(app):
             db.session.remove()
         with engine.connect() as connection:
             return int(connection.scalar(rows) or 0)
@@ -43,6 +43,11 @@ def counted(app: Flask) -> Iterator[Callable[[], int]]:
     event.listen(engine, "checkin", report)
     yield count
     event.remove(engine, "checkin", report)
+
+
+def _context_of(app: Flask) -> AbstractContextManager[object]:
+    """The app's context, or the one that is there: a session belongs to its context."""
+    return nullcontext() if has_app_context() else app.app_context()
 
 
 def counting(app: Flask) -> list[int]:
