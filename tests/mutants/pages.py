@@ -22,8 +22,8 @@ MUTANTS = (
     *in_file(
         "panel/blueprints/orders/history_rows.py",
         HISTORY,
-        ('"charge": money_text(charge_nanos)', '"charge": money_text(charge_nanos - returned_nanos)'),
-        ('"refund": money_text(returned_nanos)', '"refund": money_text(charge_nanos)'),
+        ("_amount(charge_nanos, money_format)", "_amount(charge_nanos - returned_nanos, money_format)"),
+        ("_amount(returned_nanos, money_format)", "_amount(charge_nanos, money_format)"),
     ),
     *in_file(
         "templates/orders/receipt.html",
