@@ -5,7 +5,7 @@ Services import this instead of Flask's `current_app`; `create_app` and each com
 
 from collections.abc import Callable
 from datetime import date
-from functools import cache, partial
+from functools import cache, lru_cache, partial
 from typing import Any, Protocol, TypeVar, cast
 
 from flask import current_app
@@ -66,7 +66,11 @@ def money_text(nanos: int) -> str:
 
 def money_texts() -> Callable[[int], str]:
     """A formatter like `money_text` for many amounts: it looks the settings up once."""
-    return partial(money.shown, written=amount_format(settings()))
+    return partial(_shown, written=amount_format(settings()))
+
+
+# Lists show the same amounts again and again.
+_shown = lru_cache(10_000)(money.shown)
 
 
 def price_text(micros: int) -> str:

@@ -2,6 +2,8 @@
 
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 
 
@@ -23,12 +25,16 @@ class ClockSteps:
         self._lock = threading.Lock()
         self._wall, self._elapsed = utc_now(), elapsed()
 
-    def last(self) -> timedelta | None:
-        """Clock step since the last call (negative: backwards); None while the clock runs normally."""
+    @contextmanager
+    def handling(self) -> Iterator[timedelta | None]:
+        """The clock step since the last one that was handled (negative: backwards), or None; one thread at a time.
+
+        If the block raises, the step counts as not handled: the next call has it again.
+        """
         with self._lock:
-            wall, counted = utc_now(), elapsed()
-            step = (wall - self._wall) - (counted - self._elapsed)
+            step = (utc_now() - self._wall) - (elapsed() - self._elapsed)
             if abs(step) < self._least:
-                return None
-            self._wall, self._elapsed = wall, counted
-            return step
+                yield None
+                return
+            yield step
+            self._wall += step

@@ -23,8 +23,17 @@ clock_steps = ClockSteps(least=MIN_STEP)
 
 
 def check_clock() -> timedelta | None:
-    """React to a clock set since the last check or while no worker ran. Returns the step this worker saw."""
-    step, now = clock_steps.last(), utc_now()
+    """React to a clock set since the last check or while no worker ran. Returns the step this worker saw.
+
+    When the database fails, the next check reacts to the same step.
+    """
+    with clock_steps.handling() as step:
+        _react(step)
+    return step
+
+
+def _react(step: timedelta | None) -> None:
+    now = utc_now()
     seen, last_sign = health.newest_heartbeat(), time_rules.last_sign()
     db.session.rollback()
     if (why := _why_not_believed(step, last_sign=last_sign, now=now)) is not None:
@@ -38,7 +47,6 @@ def check_clock() -> timedelta | None:
         log.warning("clock_is_behind", due_again=pulled_in)
     if step is not None:
         log.warning("clock_was_set", by_seconds=round(step.total_seconds()))
-    return step
 
 
 def _why_not_believed(step: timedelta | None, *, last_sign: datetime | None, now: datetime) -> str | None:

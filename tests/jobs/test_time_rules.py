@@ -1,12 +1,14 @@
 """Time rules that move money: a cap for each hour, and a stop where the clock can't be right."""
 
-from collections.abc import Callable
-from datetime import datetime, timedelta
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from sqlalchemy import func, select, update
 
-from panel.clock import utc_now
+from panel import clock
+from panel.clock import ClockSteps, utc_now
 from panel.db import db, transaction
 from panel.domain.errors import BadInput
 from panel.domain.status import Status
@@ -155,14 +157,37 @@ def test_clock_that_is_set_forward_while_a_worker_runs_stops_them_all(
     class Stepped:
         steps = [2 * DAY, None, None, None, None, None]
 
-        def last(self) -> timedelta | None:
-            return self.steps.pop(0)
+        @contextmanager
+        def handling(self) -> Iterator[timedelta | None]:
+            yield self.steps.pop(0)
 
     monkeypatch.setattr(clocks, "clock_steps", Stepped())
 
     assert swept() == 0
     [review] = open_reviews("time_rules")
     assert "set forward by 2 days while the panel ran" in review.text
+
+
+def test_step_of_the_clock_that_met_a_database_error_stops_them_at_the_next_check(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    steps, hold, tries = ClockSteps(least=clocks.MIN_STEP), time_rules.hold_for_clock, list[str]()
+
+    def fail_once(why: str, *, now: datetime) -> None:
+        tries.append(why)
+        if len(tries) == 1:
+            raise OSError("database is locked")
+        hold(why, now=now)
+
+    monkeypatch.setattr(clocks, "clock_steps", steps)
+    monkeypatch.setattr(time_rules, "hold_for_clock", fail_once)
+    monkeypatch.setattr(clock, "utc_now", lambda: datetime.now(UTC) + 3 * DAY)
+    with pytest.raises(OSError, match="locked"):
+        clocks.check_clock()
+
+    clocks.check_clock()
+
+    assert tries == ["The clock was set forward by 3 days while the panel ran."] * 2
 
 
 def test_day_without_a_worker_is_a_panel_that_was_off(ahead: SetClock) -> None:

@@ -22,8 +22,8 @@ MUTANTS = (
     *in_file(
         "panel/blueprints/orders/history_rows.py",
         HISTORY,
-        ("_amount(charge_nanos, money_format)", "_amount(charge_nanos - returned_nanos, money_format)"),
-        ("_amount(returned_nanos, money_format)", "_amount(charge_nanos, money_format)"),
+        ('"charge": amount_of(charge_nanos)', '"charge": amount_of(charge_nanos - returned_nanos)'),
+        ('"refund": amount_of(returned_nanos)', '"refund": amount_of(charge_nanos)'),
     ),
     *in_file(
         "templates/orders/receipt.html",

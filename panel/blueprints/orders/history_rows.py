@@ -17,7 +17,6 @@ from panel.blueprints.shared import incident_banner
 from panel.blueprints.shared.shells import Shell, shell_of
 from panel.clock import utc_now
 from panel.domain import formatting, links, money
-from panel.domain.money import AmountFormat
 from panel.domain.next_step import NextStepFacts, next_step
 from panel.domain.status import Status
 from panel.services.orders import history as order_history
@@ -62,7 +61,7 @@ def _row_renderer(catalogue_version: int, year: int) -> Callable[[ShownRow], str
     badge_of = cache(_macros("components/status.html").status_badge_again)
     incidents = incident_banner.open_incidents(catalogue_version)
     has_incident = cache(lambda provider_id: any(incident.delays(provider_id) for incident in incidents))
-    note_of, tool_of, money_format = cache(_note), cache(escape), app_context.amount_format(app_context.settings())
+    note_of, tool_of, amount_of = cache(_note), cache(escape), app_context.money_texts()
 
     def render(row: ShownRow) -> str:
         order_id, _version, status, is_unconfirmed, stop, is_held_back, tool, _tool_id, provider_id, link = row[:10]
@@ -74,8 +73,8 @@ def _row_renderer(catalogue_version: int, year: int) -> Callable[[ShownRow], str
             has_note, has_refund, is_long = kind
             shells[kind] = shell = shell_of(template, _PARTS, has_note=has_note, has_refund=has_refund, is_long=is_long)
         delivered = quantity - remains
-        charge, charge_plain, charge_places = _amount(charge_nanos, money_format)
-        refund, refund_plain, refund_places = _amount(returned_nanos, money_format)
+        charge_plain, charge_places = _digits(charge_nanos)
+        refund_plain, refund_places = _digits(returned_nanos)
         texts = {
             "id": str(order_id),
             "status": status,
@@ -88,10 +87,10 @@ def _row_renderer(catalogue_version: int, year: int) -> Callable[[ShownRow], str
             "delivered_count": formatting.count(delivered),
             "quantity": str(quantity),
             "quantity_count": formatting.count(quantity),
-            "charge": charge,
+            "charge": amount_of(charge_nanos),
             "charge_plain": charge_plain,
             "charge_places": charge_places,
-            "refund": refund,
+            "refund": amount_of(returned_nanos),
             "refund_plain": refund_plain,
             "refund_places": refund_places,
             "placed": formatting.short(placed_at, year=year),
@@ -109,10 +108,10 @@ def _note(status: str, is_unconfirmed: bool, stop: str | None, is_held_back: boo
 
 
 @lru_cache(MAX_AMOUNTS)
-def _amount(nanos: int, written: AmountFormat) -> tuple[str, str, str]:
-    """The amount for people, in digits, and how many decimals it has. Many orders have the same price and quantity."""
+def _digits(nanos: int) -> tuple[str, str]:
+    """The amount in digits, and how many decimals it has. Many orders have the same price and quantity."""
     digits = money.plain(nanos)
-    return money.shown(nanos, written=written), digits, str(len(digits.partition(".")[2]))
+    return digits, str(len(digits.partition(".")[2]))
 
 
 def _macros(name: str) -> Any:

@@ -143,7 +143,7 @@ def test_operator_confirms_an_email_in_the_office_with_a_reason(office: FlaskCli
     assert (refused.status_code, done.status_code) == (422, 303)
     assert reload(user).email_confirmed_at is not None
     page = office.get(address).text
-    assert "customers confirm email. Known by phone." in page and "email-confirmation" not in page
+    assert "Confirmed an email. Known by phone." in page and "email-confirmation" not in page
     assert office.post(f"{address}/email-confirmation", data={"reason": "Again."}).status_code == 409
     assert office.post("/office/customers/999999/email-confirmation", data={"reason": "x"}).status_code == 404
 
