@@ -74,3 +74,23 @@ class LRUCache(Generic[Key, Value]):
             value = make()
             self.set(key, value)
         return value
+
+
+class NewestVersionCache(Generic[Key, Value]):
+    """LRU cache whose keys hold a version: when a newer one comes, it begins empty, since the rest is out of date.
+
+    Otherwise entries of old versions would fill it, and a panel that runs for long would take all it may.
+    """
+
+    def __init__(self, max_size: int) -> None:
+        self._max_size, self._version = max_size, 0
+        self._entries: LRUCache[Key, Value] = LRUCache(max_size)
+
+    def at(self, version: int) -> LRUCache[Key, Value]:
+        """The entries for a request that has read this version. One that read an earlier version uses them too."""
+        if version > self._version:
+            self._version, self._entries = version, LRUCache(self._max_size)
+        return self._entries
+
+    def clear(self) -> None:
+        self._entries.clear()

@@ -1,6 +1,6 @@
 """LRU cache: the least recently used values are dropped, by number or by size."""
 
-from panel.db.lru_cache import LRUCache
+from panel.db.lru_cache import LRUCache, NewestVersionCache
 
 
 def test_value_used_least_recently_is_dropped() -> None:
@@ -63,3 +63,14 @@ def test_values_stored_together_drop_the_least_recently_used_and_leave_out_what_
 
     assert [cache.get(key) for key in "abcde"] == ["aa", None, "c", None, "e"]
     assert cache.get_all("ce") == ["c", "e"]
+
+
+def test_entries_of_an_old_version_are_dropped_when_a_newer_one_comes() -> None:
+    cache: NewestVersionCache[tuple[str, int], str] = NewestVersionCache(10)
+    cache.at(4).set(("row", 4), "before")
+
+    newest = cache.at(5)
+    newest.set(("row", 5), "after")
+
+    assert len(cache.at(4)) == 1
+    assert (cache.at(4).get(("row", 4)), cache.at(5).get(("row", 5))) == (None, "after")

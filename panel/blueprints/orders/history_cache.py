@@ -10,7 +10,7 @@ from flask import current_app
 from flask.sansio.app import App
 from markupsafe import Markup
 
-from panel.db.lru_cache import LRUCache
+from panel.db.lru_cache import LRUCache, NewestVersionCache
 from panel.domain.status import Status
 from panel.services.accounts.sessions import PageVersions
 from panel.services.catalogue import read_tools
@@ -25,7 +25,7 @@ class HistoryCaches:
 
     def __init__(self) -> None:
         # A row weighs 1.5 kB, together 30 MB. Regions last longer, and rows cost little.
-        self.rows: LRUCache[tuple[Hashable, ...], str] = LRUCache(20_000)
+        self.rows: NewestVersionCache[tuple[Hashable, ...], str] = NewestVersionCache(20_000)
         # A region of 25 rows is 36 kB, together 18 MB. A customer's open windows ask for a new one at nearly the same
         # time, so few are needed; to compress more of them took a third of the time of making one.
         self.regions: LRUCache[Hashable, Markup] = LRUCache(500)

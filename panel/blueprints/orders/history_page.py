@@ -15,7 +15,7 @@ from panel import app_context
 from panel.blueprints.shared import incident_banner, page_frame
 from panel.blueprints.shared.shells import Shell, places
 from panel.blueprints.shared.template_globals import me, push_url_of
-from panel.db.lru_cache import LRUCache
+from panel.db.lru_cache import NewestVersionCache
 from panel.domain.formatting import STAMP_MARKS
 from panel.security import csrf_token
 from panel.services.accounts.sessions import LoggedIn
@@ -61,8 +61,10 @@ def of_person(form: Markup, **shown: object) -> PersonsPage | None:
         push_url_of(person) != "",
         *shown.items(),
     )
-    shells = app_context.once_per_app("panel.shells_of_history", lambda: LRUCache[object, Shell](MAX_SHELLS))
-    shell = shells.get_or_make(key, lambda: _shell(bar, footer, has_push=push_url_of(person) != "", **shown))
+    shells = app_context.once_per_app("panel.shells_of_history", lambda: NewestVersionCache[object, Shell](MAX_SHELLS))
+    shell = shells.at(person.catalogue_version).get_or_make(
+        key, lambda: _shell(bar, footer, has_push=push_url_of(person) != "", **shown)
+    )
     back_to = current_app.jinja_env.globals["page_to_come_back_to"]()  # type: ignore[operator]
     return PersonsPage(shell, {"csrf_token": csrf_token(), "back_to": escape(back_to), "form": form})
 

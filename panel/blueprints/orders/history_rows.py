@@ -30,7 +30,7 @@ def rendered(rows: Sequence[KnownRow], *, customer_id: int, catalogue_version: i
     # Times are short: those of another year show the year, so a row is cached for one year.
     as_of = (catalogue_version, utc_now().year)
     keys = [(*row, *as_of) for row in rows]
-    cached = history_cache.of_app().rows
+    cached = history_cache.of_app().rows.at(catalogue_version)
     by_id = {row.id: html for row, html in zip(rows, cached.get_all(keys), strict=True)}
     if missing := [order_id for order_id, html in by_id.items() if html is None]:
         render, made = _row_renderer(*as_of), dict[tuple[Hashable, ...], str]()
