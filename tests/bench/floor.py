@@ -175,7 +175,8 @@ def _rendered(rows: int, padding: int) -> str:
 
 def _report_memory() -> None:
     """The product as README runs it, whose web processes share what they imported, against bare Flask on its server."""
-    with tempfile.TemporaryDirectory() as folder, running_panel(Path(folder), is_cold=True) as panel:
+    usual = {"PANEL_WEB_WORKERS": "2", "PANEL_HUB": "true"}
+    with tempfile.TemporaryDirectory() as folder, running_panel(Path(folder), is_cold=True, **usual) as panel:
         requests_per_second(LoadTarget("panel", panel.port, "/faq"), seconds=1)
         assert panel.process is not None
         ours = max(_pss(each) for each in family(panel.process.pid) if _name(each) == "panel-web")
