@@ -126,7 +126,8 @@ def lines(*series: Sequence[int | None], steps: Sequence[int] = ()) -> Lines:
 
 def scale(most: int, *, steps: Sequence[int] = ()) -> tuple[int, tuple[Tick, ...]]:
     """Top of the axis and round tick values up to it: the first of `steps` that needs no more than MAX_TICKS."""
-    step = next((each for each in steps if each * MAX_TICKS >= most), 1)
+    # Beyond the largest of `steps`: its multiples, such as whole days.
+    step = next((each for each in steps if each * MAX_TICKS >= most), steps[-1] if steps else 1)
     while step * MAX_TICKS < most:
         # 1, 2, 5, 10, 20, 50 …
         step = step * 5 // 2 if str(step).startswith("2") else step * 2

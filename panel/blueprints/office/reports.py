@@ -46,7 +46,9 @@ def show() -> ResponseReturnValue:
 
 
 def _short(seconds: int) -> str:
-    """A duration as an axis label: `40 s`, `15 min`, `2 h`."""
+    """A duration as an axis label: `40 s`, `15 min`, `2 h`, `3 d`."""
+    if seconds and seconds % 86_400 == 0:
+        return f"{count(seconds // 86_400)} d"
     if seconds and seconds % 3_600 == 0:
         return f"{count(seconds // 3_600)} h"
     if seconds and seconds % 60 == 0:
