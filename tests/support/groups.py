@@ -17,8 +17,15 @@ ALONE = (
 WAITING = ("processes", "jobs/test_kills.py", "jobs/test_kills_of_runs.py")
 # Browser tests run last, since their event loop disturbs other tests of its process once it runs.
 BROWSER = "browser"
-# Few tests, each of which opens every page.
-LONG = ("browser/test_every_page.py", "browser/test_every_form.py", "browser/test_every_office_page.py")
+# Few tests, each of which takes long: it opens every page, or goes thousands of steps.
+LONG = (
+    "browser/test_every_page.py",
+    "browser/test_every_form.py",
+    "browser/test_every_office_page.py",
+    "flows/test_walks.py",
+    "flows/test_rows_read.py",
+    "flows/test_flat.py",
+)
 
 
 def sort_and_mark(items: list[pytest.Item]) -> None:
